@@ -1,0 +1,26 @@
+"""Holdfast: a model in production makes promises; Holdfast keeps them.
+
+>>> import holdfast as hf  # doctest: +SKIP
+>>> project = hf.init("tumours", example="tumour")  # doctest: +SKIP
+>>> project.apply()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from holdfast.project import Project, init, open_project
+
+__all__ = ["Project", "__version__", "init", "open_project"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the SDK when it is first asked for, so that `import holdfast` stays light."""
+    if name in ("Project", "init", "open_project"):
+        from holdfast import project
+
+        return getattr(project, name)
+    raise AttributeError(f"module 'holdfast' has no attribute {name!r}")

@@ -1,1 +1,5 @@
-"""Holdfast: cloud."""
+"""Cloud: places that run packages. The first is this machine: see `holdfast.cloud.targets.local`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

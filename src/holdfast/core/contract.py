@@ -9,7 +9,7 @@ from typing import Any
 from holdfast.core.digests import digest_of
 from holdfast.core.errors import InvalidValue, one_of
 from holdfast.core.models import TASKS
-from holdfast.core.promises import Promise
+from holdfast.core.promises import STAGES, Promise
 
 POLICIES = ("auto", "person", "four-eyes")
 
@@ -68,7 +68,7 @@ class TrainSpec:
 
     def __post_init__(self) -> None:
         """Check that there is time to train in."""
-        if self.budget_s <= 0:
+        if not self.budget_s > 0:
             raise InvalidValue(f"budget of {self.budget_s} s", expected="a positive time, such as 60 s")
 
 
@@ -90,8 +90,10 @@ class PolicySpec:
         """Check the policy's name and its numbers."""
         if self.approve not in POLICIES:
             raise InvalidValue(f"policy {self.approve!r}", expected=one_of(POLICIES, self.approve))
-        if self.attempts < 1 or self.backoff_s < 0:
-            raise InvalidValue(f"{self.attempts} attempts, back-off {self.backoff_s} s", expected="at least 1, at least 0 s")
+        if self.attempts < 1 or not self.backoff_s >= 0:
+            raise InvalidValue(
+                f"{self.attempts} attempts, back-off {self.backoff_s} s", expected="at least 1, at least 0 s"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,11 @@ class Contract:
         seen: set[str] = set()
         for promise in self.promises:
             if promise.stage is None:
-                raise InvalidValue(f"promise {promise.text!r} has no stage", expected="one of data, candidate, package, live")
+                raise InvalidValue(f"promise {promise.text!r} has no stage", expected=one_of(STAGES))
             if promise.id in seen:
-                raise InvalidValue(f"promise {promise.claim!r} stands twice at stage {promise.stage}", expected="each once")
+                raise InvalidValue(
+                    f"promise {promise.claim!r} stands twice at stage {promise.stage}", expected="each once"
+                )
             seen.add(promise.id)
 
     @property
@@ -129,5 +133,5 @@ class Contract:
         return digest_of(self)
 
     def at(self, stage: str) -> tuple[Promise, ...]:
-        """The promises of a stage, in the order of the file."""
+        """Promises of a stage, in the order of the file."""
         return tuple(promise for promise in self.promises if promise.stage == stage)

@@ -73,13 +73,21 @@ def _key(key: Any) -> str:
 def canonical_json(value: Any) -> bytes:
     """Canonical JSON: sorted keys, no blanks, UTF-8; the same value always gives the same bytes.
 
+    Raises
+    ------
+    InvalidValue
+        For a value without a canonical form, as `plain` says, or text that UTF-8 cannot write.
+
     Examples
     --------
     >>> canonical_json({"b": 1, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
     """
     text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidValue("a text holds half of a surrogate pair", expected="text that UTF-8 can write") from error
 
 
 def digest_bytes(data: bytes | bytearray | memoryview) -> str:
@@ -118,7 +126,8 @@ def iso(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise InvalidValue(f"time {moment.isoformat()} has no zone", expected="a UTC-aware datetime")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: its %Y does not pad years before 1000 everywhere.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_iso(text: str) -> datetime:
@@ -136,6 +145,6 @@ def parse_iso(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidValue(f"{text!r} is no time", expected="ISO 8601, such as 2026-01-02T03:04:05Z") from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

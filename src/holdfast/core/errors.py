@@ -64,14 +64,16 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
     Returns
     -------
     str or None
-        The closest valid word (Ratcliff/Obershelp ratio of at least 0.6).
+        The word that differs only in case, else the closest one (Ratcliff/Obershelp ratio of at least 0.6).
 
     Examples
     --------
     >>> nearest("roc_auk", ["roc_auc", "recall"])
     'roc_auc'
     """
-    found = difflib.get_close_matches(word, list(valid), n=1, cutoff=0.6)
+    words = list(valid)
+    same = [each for each in words if each.casefold() == word.casefold()]
+    found = same or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return found[0] if found else None
 
 
@@ -124,7 +126,7 @@ class HoldfastError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild across a process border (a worker's error reaches its caller whole)."""
-        return (_rebuild, (type(self), self.message, self.where, self.expected))
+        return (_rebuild, (type(self), self.message, self.where, self.expected), dict(self.__dict__))
 
 
 def _rebuild(kind: type[HoldfastError], message: str, where: str | None, expected: str | None) -> HoldfastError:
@@ -345,7 +347,7 @@ class ApprovalNeeded(KeeperError):
 
 
 class NotAllowed(KeeperError):
-    """This actor may not do that: four eyes, role, or policy."""
+    """An actor may not do that: four eyes, role, or policy."""
 
     code = "HF602"
 
@@ -390,3 +392,20 @@ class MissingExtra(HoldfastError):
     def of(cls, extra: str, *, what: str) -> MissingExtra:
         """Error that says what to type, for the extra `extra` needed by `what`."""
         return cls(f"{what} needs the extra {extra!r}", expected=f"pip install 'holdfast[{extra}]'")
+
+
+def explained() -> dict[str, tuple[str, str]]:
+    """Every error code with the name and the description of its class, sorted by code.
+
+    Examples
+    --------
+    >>> explained()["HF103"]
+    ('ColumnNotFound', 'A column that is named is not there.')
+    """
+    found: dict[str, tuple[str, str]] = {}
+    waiting: list[type[HoldfastError]] = [HoldfastError]
+    while waiting:
+        each = waiting.pop()
+        found[each.code] = (each.__name__, (each.__doc__ or "").splitlines()[0])
+        waiting.extend(each.__subclasses__())
+    return dict(sorted(found.items()))

@@ -32,7 +32,7 @@ class Event:
     hash: str = ""
 
     def digest(self) -> str:
-        """What `hash` must be."""
+        """Digest that `hash` must be."""
         return digest_of(
             {
                 "seq": self.seq,
@@ -57,7 +57,7 @@ class Cost:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.seconds < 0 or self.usd < 0 or not 0.0 <= self.risk <= 1.0:
+        if not (self.seconds >= 0 and self.usd >= 0 and 0.0 <= self.risk <= 1.0):
             raise InvalidValue(f"cost {self}", expected="no negative number, risk from 0 to 1")
 
     @property

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
 
-from holdfast.core.errors import PromiseSyntaxError, UnitMismatch, one_of
+from holdfast.core.errors import HoldfastError, PromiseSyntaxError, UnitMismatch, one_of
 from holdfast.core.promises import Argument, Promise
 from holdfast.core.units import UNITS, Quantity
 
@@ -108,14 +110,22 @@ def parse(text: str, *, where: str | None = None) -> Promise:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise _syntax_error(text, error, where) from None
-    return _promise(tree)
+    try:
+        return _promise(tree)
+    except HoldfastError as error:
+        # What is wrong is said where the parts are put together; which line it stands in is known here.
+        inside = f"{error.where} of the promise {text!r}" if error.where else f"the promise {text!r}"
+        place = f"{where}: {inside}" if where else inside
+        raise type(error)(error.message, where=place, expected=error.expected) from None
 
 
 def _syntax_error(text: str, error: Any, where: str | None) -> PromiseSyntaxError:
     token = getattr(error, "token", None)
     at_end = token is not None and token.type == "$END"
-    column = len(text) + 1 if at_end else int(error.column)
-    rest = "the end" if at_end else repr(text[column - 1 :].split()[0] if text[column - 1 :].split() else text)
+    # Counted from the start of the text, not of the line: a promise may be folded over several.
+    position = len(text) if at_end else int(error.pos_in_stream)
+    column = position + 1
+    rest = "the end" if at_end else repr(text[position : position + 1] + re.split(r"\s", text[position + 1 :])[0])
     # A failed character (lexer) lists what it allowed; a failed token (parser) lists what it expected.
     names = sorted(getattr(error, "accepts", None) or getattr(error, "expected", None) or error.allowed or ())
     words = [_EXPECTED.get(name, name.lower()) for name in names if name != "WS"]
@@ -141,40 +151,68 @@ def _promise(tree: Tree[Any]) -> Promise:
         by=_words(parts.get("by")),
         on=_words(where)[0] if where is not None else None,
         over=_quantity(over.children) if over is not None else None,
-        confidence=round(float(sure.children[0]) / 100, 12) if sure is not None else None,
+        confidence=_share(sure.children[0]) if sure is not None else None,
         remedies=_words(parts.get("remedies")),
     )
 
 
 def _call(tree: Tree[Any]) -> tuple[str, tuple[Argument, ...], tuple[tuple[str, Argument], ...]]:
-    name, *given = tree.children
+    name, *given = cast("list[Any]", tree.children)
     args: list[Argument] = []
     options: dict[str, Argument] = {}
     for each in given:
         if each.data == "positional":
             if options:
-                raise PromiseSyntaxError(f"an argument without a name after {list(options)[-1]!r} in {name}(...)")
+                raise PromiseSyntaxError(
+                    f"an argument without a name after {list(options)[-1]!r} in {name}(...)",
+                    where=_column(each.children[0].children[0]),
+                    expected="a name and '='",
+                )
             args.append(_value(each.children[0]))
         else:
             key = str(each.children[0])
             if key in options:
-                raise PromiseSyntaxError(f"argument {key!r} stands twice in {name}(...)", expected="each once")
+                raise PromiseSyntaxError(
+                    f"argument {key!r} stands twice in {name}(...)",
+                    where=_column(each.children[0]),
+                    expected="each once",
+                )
             options[key] = _value(each.children[1])
     return str(name), tuple(args), tuple(sorted(options.items()))
 
 
-def _value(tree: Tree[Any]) -> Argument:
-    token = str(tree.children[0])
+def _value(tree: Any) -> Argument:
+    token = tree.children[0]
     if tree.data == "number":
-        return float(token)
-    return _unquote(token) if tree.data == "string" else token
+        return _number(token)
+    return _unquote(token) if tree.data == "string" else str(token)
 
 
-def _unquote(token: str) -> str:
+def _unquote(token: Token) -> str:
     try:
-        return str(json.loads(token))
-    except json.JSONDecodeError as error:
-        raise PromiseSyntaxError(f"{token} is no quoted name", expected="JSON escapes only") from error
+        name = str(json.loads(token))
+        name.encode("utf-8")
+    except (json.JSONDecodeError, UnicodeEncodeError):
+        raise PromiseSyntaxError(
+            f"{str(token)!r} is no quoted name", where=_column(token), expected="text with JSON's escapes"
+        ) from None
+    return name
+
+
+def _number(token: Token) -> float:
+    number = float(token)
+    if number in (float("inf"), float("-inf")):
+        raise PromiseSyntaxError(f"{token} is too large", where=_column(token), expected="a finite number")
+    return number
+
+
+def _share(token: Token) -> float:
+    # In decimal: 90 % is 0.9, and no digit is lost however small the number is.
+    return float(Decimal(str(token)) / 100) if _number(token) else 0.0
+
+
+def _column(token: Token) -> str:
+    return f"column {int(token.start_pos or 0) + 1}"
 
 
 def _words(tree: Tree[Any] | None) -> tuple[str, ...]:
@@ -184,9 +222,12 @@ def _words(tree: Tree[Any] | None) -> tuple[str, ...]:
 
 
 def _quantity(children: list[Token]) -> Quantity:
-    number = float(children[0])
     symbol = str(children[1]) if len(children) > 1 else ""
     if symbol and symbol not in UNITS:
-        raise UnitMismatch(f"no unit {symbol!r}", expected=one_of((each for each in UNITS if each), symbol))
+        raise UnitMismatch(
+            f"no unit {symbol!r}",
+            where=_column(children[1]),
+            expected=one_of((each for each in UNITS if each), symbol),
+        )
     # A share is written 0.9 or 90 %: one claim, so one form.
-    return Quantity(round(number / 100, 12)) if symbol == "%" else Quantity(number, symbol)
+    return Quantity(_share(children[0])) if symbol == "%" else Quantity(_number(children[0]), symbol)

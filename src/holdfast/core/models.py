@@ -65,7 +65,9 @@ class ModelSchema:
         if self.task not in TASKS:
             raise InvalidValue(f"task {self.task!r}", expected=one_of(TASKS, self.task))
         if (self.task in CLASSIFICATION) != bool(self.classes):
-            raise InvalidValue(f"task {self.task!r} with {len(self.classes)} classes", expected="classes if it classifies")
+            raise InvalidValue(
+                f"task {self.task!r} with {len(self.classes)} classes", expected="classes if it classifies"
+            )
         if self.positive is not None and self.positive not in self.classes:
             raise InvalidValue(f"positive class {self.positive!r}", expected=one_of(self.classes, self.positive))
         names = [column.name for column in self.columns]
@@ -114,7 +116,8 @@ class ModelVersion:
 class Package:
     """A model version made fit for a kind of place; carries the model it came from and its parity with it.
 
-    `parity` holds measured numbers: ``max_difference`` of probabilities or predictions, ``label_flips`` (share), ``rows``.
+    `parity` holds measured numbers: ``max_difference`` of probabilities or predictions, ``label_flips`` (share),
+    ``rows``.
     """
 
     model: str

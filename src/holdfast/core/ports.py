@@ -13,7 +13,7 @@ from holdfast.core.errors import InvalidValue, UnitMismatch, one_of
 from holdfast.core.events import Action, Cost
 from holdfast.core.evidence import Value, Verdict
 from holdfast.core.models import Deployment, ModelSchema, ModelVersion, Package
-from holdfast.core.promises import STAGES, Promise
+from holdfast.core.promises import STAGES, Promise, is_name
 from holdfast.core.subjects import SUBJECTS
 from holdfast.core.units import MEASURE_UNITS, number_text, show
 
@@ -71,7 +71,9 @@ class MeasureSpec:
     estimates: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that unit, direction, stages and subject are known."""
+        """Check that the name can stand in a promise, and that unit, direction, stages and subject are known."""
+        if not is_name(self.name):
+            raise InvalidValue(f"{self.name!r} is no name of a measure", expected="a name such as roc_auc")
         for word, valid in ((self.unit, tuple(MEASURE_UNITS)), (self.subject, SUBJECTS)):
             if word not in valid:
                 raise InvalidValue(f"measure {self.name!r}: {word!r}", expected=one_of(valid, word))
@@ -80,7 +82,9 @@ class MeasureSpec:
         if not self.stages or not set(self.stages) <= set(STAGES):
             raise InvalidValue(f"measure {self.name!r}: stages {self.stages}", expected=one_of(STAGES))
         if not self.source:
-            raise InvalidValue(f"measure {self.name!r} names no source", expected="the paper or standard that defines it")
+            raise InvalidValue(
+                f"measure {self.name!r} names no source", expected="the paper or standard that defines it"
+            )
 
     def check(self, promise: Promise, *, where: str | None = None) -> None:
         """Check that a promise can be made about this measure.
@@ -103,7 +107,7 @@ class MeasureSpec:
         low, high = self.range
         base = promise.bound.base
         if (low is not None and base < low) or (high is not None and base > high):
-            ends = f"{number_text(low) if low is not None else '-inf'} to {number_text(high) if high is not None else 'inf'}"
+            ends = " to ".join(number_text(end) if end is not None else "any" for end in (low, high))
             raise InvalidValue(f"bound {promise.bound} of {self.name}", where=where, expected=f"a number from {ends}")
         if promise.stage is not None and promise.stage not in self.stages:
             raise InvalidValue(
@@ -136,18 +140,24 @@ class MeasureSpec:
         Raises
         ------
         InvalidValue
-            If an option is not one of the measure's.
+            If an option is not one of the measure's, or the arguments are too few or too many.
         NotMeasurable
             If the measure says so.
         """
-        takes = inspect.signature(self.compute).parameters
+        signature = inspect.signature(self.compute)
+        takes = signature.parameters
         given = {"confidence": confidence, "rng": rng, "anytime": anytime}
         extra = {name: value for name, value in given.items() if name in takes}
         for name in options or {}:
             if name not in takes or name in given:
                 valid = [each for each in list(takes)[1:] if each not in given]
                 raise InvalidValue(f"{self.name} has no option {name!r}", expected=one_of(valid, name))
-        return self.compute(subject, *args, **dict(options or {}), **extra)
+        named = {**dict(options or {}), **extra}
+        try:
+            signature.bind(subject, *args, **named)
+        except TypeError as error:
+            raise InvalidValue(f"{self.name} cannot take these arguments: {error}") from error
+        return self.compute(subject, *args, **named)
 
     def _example(self) -> str:
         return {"time": "20 ms", "size": "5 MB", "money": "0.02 USD", "rows": "1000 rows"}.get(
@@ -310,11 +320,19 @@ class Workbench(Protocol):
     contract: Contract
 
     def labelled(self, *, since_champion: bool) -> pl.DataFrame:
-        """Logged rows whose labels came: features, target and sensitive columns."""
+        """Read the logged rows whose labels came: features, target and sensitive columns."""
+        ...
+
+    def rows(self) -> pl.DataFrame:
+        """All rows of the current dataset version, held out or not: what `quarantine` masks."""
         ...
 
     def training_rows(self) -> pl.DataFrame:
-        """Rows that the current dataset version trains on."""
+        """Rows that the current dataset version trains on: what `retrain` weighs."""
+        ...
+
+    def holdout_rows(self) -> pl.DataFrame:
+        """Rows held out of training; `register` takes the original's answers on these, in their order."""
         ...
 
     def retrain(
@@ -337,7 +355,7 @@ class Workbench(Protocol):
         ...
 
     def model_version(self, model: str) -> ModelVersion:
-        """The model version with that id."""
+        """Look up the model version with that id."""
         ...
 
     def register(self, trained: Trained, *, trainer: str, parent: str | None, reason: str) -> ModelVersion:
@@ -349,11 +367,11 @@ class Workbench(Protocol):
         ...
 
     def quarantine(self, mask: np.ndarray, *, reason: str) -> int:
-        """Set rows of the training data aside, as a new dataset version; the number of rows set aside."""
+        """Set the rows of a mask over `rows()`, shape (n,), aside as a new dataset version; how many they were."""
         ...
 
     def scratch(self) -> Path:
-        """A new empty folder."""
+        """Make a new empty folder."""
         ...
 
 
@@ -364,7 +382,7 @@ class Remedy(Protocol):
     name: str
 
     def propose(self, context: RemedyContext) -> Action | Refusal:
-        """What this remedy would do, or why it would not. Pure."""
+        """Say what this remedy would do, or why it would not. Pure."""
         ...
 
     def carry_out(self, action: Action, bench: Workbench) -> str | None:
@@ -424,7 +442,7 @@ class Target(Protocol):
         ...
 
     def running(self, place: Path) -> tuple[Deployment, ...]:
-        """What the place runs now; says so truthfully, and nothing that it cannot confirm."""
+        """Ask what the place runs now; the answer is true, and holds nothing that cannot be confirmed."""
         ...
 
 

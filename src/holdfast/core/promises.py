@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from holdfast.core.digests import digest_of
@@ -56,7 +58,8 @@ class Promise:
     Raises
     ------
     InvalidValue
-        If the operator, the confidence, the window or the stage is out of range.
+        If the measure or an option is no name, or the operator, an argument, the confidence, the window or the stage
+        is out of range.
     """
 
     measure: str
@@ -72,7 +75,14 @@ class Promise:
     stage: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the invariants."""
+        """Check the invariants; options are kept sorted by name."""
+        for name in (self.measure, *(name for name, _ in self.options)):
+            if not is_name(name):
+                raise InvalidValue(f"{name!r} is no name of a measure or an option", expected="a name such as roc_auc")
+        for number in (*self.args, *(given for _, given in self.options)):
+            if not isinstance(number, str) and not math.isfinite(number):
+                raise InvalidValue(f"argument {number} of {self.measure}", expected="a finite number, or a name")
+        object.__setattr__(self, "options", tuple(sorted(self.options)))
         if self.op not in OPERATORS:
             raise InvalidValue(f"operator {self.op!r}", expected=one_of(OPERATORS))
         if self.stage is not None and self.stage not in STAGES:
@@ -95,7 +105,7 @@ class Promise:
         if self.over is not None:
             parts.append(f"over {self.over}")
         if self.confidence is not None:
-            parts.append(f"with {number_text(round(self.confidence * 100, 10))}%")
+            parts.append(f"with {_percent(self.confidence)}")
         if self.remedies:
             parts.append("else " + ", ".join(_word(each) for each in self.remedies))
         return " ".join(parts)
@@ -128,11 +138,11 @@ class Promise:
         }[self.op]
 
     def at(self, stage: str) -> Promise:
-        """The same promise, judged at `stage`."""
+        """Copy of the promise, judged at `stage`."""
         return replace(self, stage=stage)
 
     def mapping(self) -> dict[str, Any]:
-        """The promise as plain YAML data; `from_mapping` reads it back."""
+        """Plain YAML data that says the same; `from_mapping` reads it back."""
         data: dict[str, Any] = {"measure": self.measure, "op": self.op, "bound": str(self.bound)}
         if self.args:
             data["args"] = list(self.args)
@@ -145,14 +155,31 @@ class Promise:
         if self.over is not None:
             data["over"] = str(self.over)
         if self.confidence is not None:
-            data["confidence"] = f"{number_text(round(self.confidence * 100, 10))}%"
+            data["confidence"] = _percent(self.confidence)
         if self.remedies:
             data["else"] = list(self.remedies)
         return data
 
 
+def is_name(text: str) -> bool:
+    """Whether `text` can be the name of a measure or of an option: a letter first, and no blank in it.
+
+    Examples
+    --------
+    >>> is_name("roc_auc"), is_name("p 99")
+    (True, False)
+    """
+    return _BARE.match(text) is not None
+
+
+def _percent(share: float) -> str:
+    # In decimal, so that reading it back gives the same share to the last bit.
+    percent = Decimal(repr(float(share))) * 100
+    return f"{percent.normalize() if percent < Decimal('1e-6') else f'{percent:f}'.rstrip('0').rstrip('.')}%"
+
+
 def _word(name: str) -> str:
-    if _BARE.match(name) and name not in KEYWORDS:
+    if is_name(name) and name not in KEYWORDS:
         return name
     return json.dumps(name, ensure_ascii=False)
 
@@ -188,29 +215,49 @@ def from_mapping(data: Mapping[str, Any], *, where: str | None = None) -> Promis
     for key in data:
         if key not in _FIELDS:
             raise UnknownField(f"unknown field {key!r} in a promise", where=where, expected=one_of(_FIELDS, str(key)))
-    missing = [key for key in ("measure", "op", "bound") if key not in data]
+    missing = [key for key in ("measure", "op", "bound") if data.get(key) is None]
     if missing:
         raise PromiseSyntaxError(f"a promise without {missing[0]!r}", where=where, expected="measure, op and bound")
     # One parser: the mapping is written as a line, and the line is parsed.
-    return parse(_line(data), where=where)
+    return parse(_line(data, where), where=where)
 
 
-def _line(data: Mapping[str, Any]) -> str:
-    args = [_argument(each) for each in _listed(data.get("args"))]
-    args += [f"{name}={_argument(each)}" for name, each in dict(data.get("options") or {}).items()]
-    call = f"{data['measure']}({', '.join(args)})" if args else str(data["measure"])
+def _line(data: Mapping[str, Any], where: str | None) -> str:
+    args = [_given(each, "args", where) for each in _listed(data.get("args"))]
+    options = data.get("options") or {}
+    if not isinstance(options, Mapping):
+        raise PromiseSyntaxError(f"options {options!r}", where=where, expected="a mapping of names to values")
+    args += [f"{name}={_given(each, 'options', where)}" for name, each in options.items()]
     bound = data["bound"]
-    parts = [call, str(data["op"]), number_text(float(bound)) if isinstance(bound, (int, float)) else str(bound)]
-    for key, joined in (("by", ", "), ("on", ""), ("else", ", ")):
-        if data.get(key):
-            parts.append(f"{key} " + joined.join(_word(str(each)) for each in _listed(data[key])))
-    # `else` comes last in the grammar; window and confidence go before it.
-    tail = parts.pop() if data.get("else") else None
-    if data.get("over"):
-        parts.append(f"over {data['over']}")
-    if data.get("confidence"):
-        parts.append(f"with {data['confidence']}")
-    return " ".join([*parts, tail] if tail else parts)
+    parts = [
+        f"{data['measure']}({', '.join(args)})" if args else str(data["measure"]),
+        str(data["op"]),
+        bound if isinstance(bound, str) else _given(bound, "bound", where),
+    ]
+    # In the grammar's order.
+    for key, word, write in (
+        ("by", "by", _names),
+        ("on", "on", _names),
+        ("over", "over", str),
+        ("confidence", "with", str),
+        ("else", "else", _names),
+    ):
+        if data.get(key) is not None and data[key] != []:
+            parts.append(f"{word} {write(data[key])}")
+    return " ".join(parts)
+
+
+def _given(value: Any, field: str, where: str | None) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise PromiseSyntaxError(f"{field} holds {value!r}", where=where, expected="a name or a number")
+    try:
+        return _argument(value)
+    except OverflowError:
+        raise PromiseSyntaxError(f"{field} holds a number too large", where=where, expected="a finite number") from None
+
+
+def _names(value: Any) -> str:
+    return ", ".join(_word(str(each)) for each in _listed(value))
 
 
 def _listed(value: Any) -> list[Any]:

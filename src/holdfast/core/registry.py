@@ -12,8 +12,8 @@ import inspect
 import pkgutil
 import threading
 from collections.abc import Callable, Iterable
-from types import ModuleType
-from typing import Any, TypeVar
+from importlib.machinery import PathFinder
+from typing import Any, TypeVar, cast
 
 from holdfast.core.errors import InvalidValue, UnknownName, one_of
 from holdfast.core.ports import DomainPack, MeasureSpec, Packager, Remedy, RowCheck, Source, Target, Trainer
@@ -95,7 +95,7 @@ def _class_decorator(kind: str, port: type) -> Callable[[Made], Made]:
         instance = made()
         if not isinstance(instance, port):
             raise InvalidValue(f"{made.__name__} is no {port.__name__}", expected=f"the members of {port.__name__}")
-        _add(kind, instance.name, instance, made)
+        _add(kind, str(cast("Any", instance).name), instance, made)
         return made
 
     return register
@@ -136,7 +136,9 @@ def _add(kind: str, name: str, entry: Any, origin: Any) -> None:
     with _lock:
         known = _entries[kind].get(name)
         if known is not None and _place(known[1]) != _place(origin):
-            raise InvalidValue(f"{kind} {name!r} is registered twice", expected=f"another name than in {_place(known[1])}")
+            raise InvalidValue(
+                f"{kind} {name!r} is registered twice", expected=f"another name than in {_place(known[1])}"
+            )
         _entries[kind][name] = (entry, origin)
 
 
@@ -203,30 +205,32 @@ def load(kind: str) -> None:
             return
         _loaded.add(folder)
         try:
-            for room in _rooms():
-                _import_folder(room, folder)
+            for room, path in _rooms():
+                _import_folder(room, path, folder)
         except BaseException:
             _loaded.discard(folder)
             raise
 
 
-def _rooms() -> Iterable[ModuleType]:
-    import holdfast
-
-    for found in sorted(pkgutil.iter_modules(holdfast.__path__), key=lambda each: each.name):
-        if found.ispkg:
-            yield importlib.import_module(f"holdfast.{found.name}")
+def _rooms() -> Iterable[tuple[str, Iterable[str]]]:
+    # A room is looked into, not imported: one without the folder asked for costs nothing.
+    house = importlib.import_module(__name__.partition(".")[0])
+    for found in sorted(pkgutil.iter_modules(house.__path__), key=lambda each: each.name):
+        spec = PathFinder.find_spec(f"{house.__name__}.{found.name}", house.__path__) if found.ispkg else None
+        if spec is not None:
+            yield spec.name, spec.submodule_search_locations or ()
     from importlib.metadata import entry_points
 
     for point in sorted(entry_points(group=ENTRY_POINT), key=lambda each: each.name):
-        yield point.load()
+        room = point.load()
+        yield room.__name__, getattr(room, "__path__", ())
 
 
-def _import_folder(room: ModuleType, folder: str) -> None:
+def _import_folder(room: str, path: Iterable[str], folder: str) -> None:
     # A room's own search path, not a name from data, says what is imported.
-    for found in pkgutil.iter_modules(getattr(room, "__path__", [])):
+    for found in pkgutil.iter_modules(path):
         if found.name == folder and found.ispkg:
-            package = importlib.import_module(f"{room.__name__}.{folder}")
+            package = importlib.import_module(f"{room}.{folder}")
             for inner in sorted(pkgutil.iter_modules(package.__path__), key=lambda each: each.name):
                 if not inner.name.startswith("_"):
                     importlib.import_module(f"{package.__name__}.{inner.name}")

@@ -63,11 +63,14 @@ class Scored:
 
     def __post_init__(self) -> None:
         """Check that everything has one length."""
-        lengths = {len(self.truth), len(self.score), self.rows.height}
-        if self.decision is not None:
-            lengths.add(len(self.decision))
+        lengths = {len(self.truth), len(self.score)}
+        # A table without columns has no rows of its own: there is nothing to slice by then.
+        lengths |= {self.rows.height} if self.rows.width else set()
+        lengths |= {len(each) for each in (self.decision, self.group) if each is not None}
         if len(lengths) != 1:
-            raise InvalidValue(f"truth, score, rows and decision have lengths {sorted(lengths)}", expected="one length")
+            raise InvalidValue(
+                f"truth, score, rows, decision and group have lengths {sorted(lengths)}", expected="one length"
+            )
         if self.task in CLASSIFICATION and (self.score.ndim != 2 or self.score.shape[1] != len(self.classes)):
             raise InvalidValue(f"score of shape {self.score.shape}", expected=f"(n, {len(self.classes)})")
 
@@ -77,7 +80,7 @@ class Scored:
         return len(self.truth)
 
     def take(self, chosen: np.ndarray) -> Scored:
-        """The rows that a boolean mask or an index array chooses."""
+        """Keep the rows that a boolean mask or an index array chooses."""
         import polars as pl
 
         index = chosen.nonzero()[0] if chosen.dtype == bool else chosen
@@ -85,7 +88,7 @@ class Scored:
             task=self.task,
             truth=self.truth[index],
             score=self.score[index],
-            rows=self.rows[pl.Series(index)] if self.rows.width else self.rows.clear(len(index)),
+            rows=self.rows[pl.Series(index)] if self.rows.width else self.rows,
             decision=None if self.decision is None else self.decision[index],
             classes=self.classes,
             positive=self.positive,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 
 from holdfast.core.errors import InvalidValue, UnitMismatch, one_of
 
@@ -62,7 +63,7 @@ MEASURE_UNITS = {
 
 
 def unit(symbol: str) -> Unit:
-    """Unit with that symbol.
+    """Look a unit up by its symbol.
 
     Raises
     ------
@@ -90,8 +91,8 @@ class Quantity:
     def __post_init__(self) -> None:
         """Check that the unit exists and that the number is one."""
         unit(self.symbol)
-        if self.number != self.number:
-            raise InvalidValue("a quantity cannot be NaN", expected="a number")
+        if not isfinite(self.number):
+            raise InvalidValue(f"a quantity cannot be {self.number}", expected="a finite number")
 
     @property
     def base(self) -> float:
@@ -116,7 +117,7 @@ def number_text(number: float) -> str:
     >>> number_text(0.90), number_text(3.0), number_text(1e-05)
     ('0.9', '3', '1e-05')
     """
-    if number == int(number) and abs(number) < 1e15:
+    if isfinite(number) and number == int(number) and abs(number) < 1e15:
         return str(int(number))
     return repr(float(number))
 
@@ -131,6 +132,8 @@ def quantity(text: str, *, dimension: str) -> Quantity:
     ------
     UnitMismatch
         If the text is no number with a unit of that dimension.
+    InvalidValue
+        If the number is too large to be one.
 
     Examples
     --------
@@ -167,5 +170,10 @@ def show(base: float, measure_unit: str) -> str:
 def _scaled(base: float, scale: tuple[tuple[str, float], ...]) -> str:
     for symbol, factor in scale:
         if abs(base) >= factor:
-            return f"{base / factor:.3g} {symbol}"
-    return f"{base / scale[-1][1]:.3g} {scale[-1][0]}"
+            return f"{_three_digits(base / factor)} {symbol}"
+    return f"{_three_digits(base / scale[-1][1])} {scale[-1][0]}"
+
+
+def _three_digits(number: float) -> str:
+    # 999.96 rounds to 1000, which `.3g` alone would write as 1e+03.
+    return f"{float(f'{number:.3g}'):g}"

@@ -1,0 +1,91 @@
+"""Margins to answers: links, losses and calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_TINY = 1e-15
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Line that a margin goes through before its link: ``scale * margin + offset`` (Platt 1999); 1 and 0 for none."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def none(self) -> bool:
+        """Whether it changes nothing."""
+        return self.scale == 1.0 and self.offset == 0.0
+
+    def line(self, margin: np.ndarray) -> np.ndarray:
+        """Calibrate a margin."""
+        return self.scale * margin + self.offset
+
+
+def sigmoid(margin: np.ndarray) -> np.ndarray:
+    """Logistic function, without overflow."""
+    with np.errstate(over="ignore"):
+        made: np.ndarray = 1.0 / (1.0 + np.exp(-margin))
+    return made
+
+
+def answers(margin: np.ndarray, task: str, calibration: Calibration) -> np.ndarray:
+    """Answers of a calibrated margin (n, outputs): probabilities (n, classes) or predictions (n,)."""
+    moved = calibration.line(margin)
+    if task == "binary":
+        positive = sigmoid(moved[:, 0])
+        return np.column_stack([1.0 - positive, positive])
+    if task == "multiclass":
+        raised = np.exp(moved - moved.max(axis=1, keepdims=True))
+        made: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
+        return made
+    return moved[:, 0]
+
+
+def losses(margin: np.ndarray, target: np.ndarray, task: str) -> np.ndarray:
+    """Loss of each row, shape (n,): log loss for classes, squared error for numbers."""
+    if task == "binary":
+        signed = np.where(target == 1, margin[:, 0], -margin[:, 0])
+        return np.asarray(np.logaddexp(0.0, -signed))
+    if task == "multiclass":
+        probabilities = answers(margin, task, Calibration())
+        return np.asarray(-np.log(np.clip(probabilities[np.arange(len(target)), target], _TINY, 1.0)))
+    return np.asarray((margin[:, 0] - target) ** 2)
+
+
+def platt(margin: np.ndarray, target: np.ndarray, weights: np.ndarray, task: str) -> Calibration:
+    """Calibration that a held-out margin asks for, or none where the gain is within one standard error.
+
+    References
+    ----------
+    J. Platt (1999), "Probabilistic outputs for support vector machines"; for several classes one scale, the temperature
+    of Guo et al. (2017), "On calibration of modern neural networks".
+    """
+    from scipy.optimize import minimize
+
+    def mean_loss(point: np.ndarray) -> float:
+        moved = np.exp(point[0]) * margin + (point[1] if task == "binary" else 0.0)
+        return float(np.average(losses(moved, target, task), weights=weights))
+
+    start = np.zeros(2 if task == "binary" else 1)
+    found = minimize(mean_loss, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8, "maxiter": 200})
+    made = Calibration(float(np.exp(found.x[0])), float(found.x[1]) if task == "binary" else 0.0)
+    gain = losses(margin, target, task) - losses(made.line(margin), target, task)
+    return made if better(gain, weights) else Calibration()
+
+
+def better(gain: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether the mean gain of paired rows is more than one standard error above 0."""
+    mean, error = mean_and_error(gain, weights)
+    return mean > error
+
+
+def mean_and_error(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Weighted mean of rows and its standard error."""
+    share = weights / weights.sum()
+    mean = float(share @ values)
+    return mean, float(np.sqrt(np.sum(share**2 * (values - mean) ** 2)))

@@ -1,0 +1,1 @@
+"""Packagers of the room."""

@@ -1,0 +1,131 @@
+"""What every command shares: its options, how it prints, and its progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from holdfast.core.ports import Progress
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+MARKS = {"held": "✓ held", "broken": "✗ broken", "unproven": "? unproven"}
+EXIT = {"held": 0, "broken": 3, "unproven": 4}
+PLANNED, WAITS = 5, 6
+
+
+def project_options(function: Function) -> Function:
+    """Options ``--project DIR`` and ``--json`` of a command."""
+    function = click.option(
+        "--project",
+        "folder",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        metavar="DIR",
+        help="Project folder; the current one by default.",
+    )(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def with_project(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command the opened project; close it afterwards."""
+
+    @project_options
+    @functools.wraps(function)
+    def command(folder: Path, **given: Any) -> int | None:
+        from holdfast.project import open_project
+
+        with progress_bar() as told, open_project(folder) as project:
+            project.progress = told
+            return function(project=project, **given)
+
+    return command
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Progress on stderr: a bar that appears when work takes longer than a second, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield _untold
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0, visible=False)
+
+        def told(share: float, text: str) -> None:
+            bar.update(task, completed=min(1.0, max(0.0, share)), description=text[:60], visible=True)
+
+        yield told
+
+
+def _untold(_share: float, _text: str) -> None:
+    """Progress that nobody looks at."""
+
+
+def show_json(data: Any) -> None:
+    """Print plain data as JSON."""
+    from holdfast.core.digests import plain
+
+    click.echo(json.dumps(plain(data), indent=2, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, as wide as it needs to be where nobody's terminal limits it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(each, style=_style(each)) for each in row))
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+    console.print(table)
+
+
+def _style(text: str) -> str:
+    return {"✓": "green", "✗": "red", "?": "yellow"}.get(text[:1], "")
+
+
+def promise_rows(promises: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Rows of the table of promises: stage, claim, value with interval, n, verdict, evidence."""
+    return [
+        [
+            str(each["stage"]),
+            str(each["promise"]),
+            value_text(each),
+            str(each["n"] or ""),
+            MARKS[each["verdict"]],
+            str(each["evidence"] or "")[:12],
+        ]
+        for each in promises
+    ]
+
+
+PROMISE_COLUMNS = ("stage", "promise", "value [interval]", "n", "verdict", "evidence")
+
+
+def value_text(row: dict[str, Any]) -> str:
+    """Value and interval of a promise, in the unit a person would choose."""
+    from holdfast.core import registry
+    from holdfast.core.grammar import parse
+
+    if row["value"] is None:
+        return "-"
+    spec = registry.get("measure", parse(row["promise"]).measure)
+    text = str(spec.show(row["value"]))
+    if row["low"] is not None:
+        text += f" [{spec.show(row['low'])}, {spec.show(row['high'])}]"
+    if row.get("case"):
+        text += f" ({row['case']})"
+    return text + (f" {row['status']}" if row.get("status") in ("estimated", "simulated") else "")

@@ -1,0 +1,89 @@
+"""Cases: the slices and columns that one promise speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import TYPE_CHECKING
+
+from holdfast.core.errors import ColumnNotFound, one_of
+from holdfast.core.promises import EVERY_COLUMN, Argument, Promise
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: A crossing of slices with fewer rows than this is not judged: it is listed, never silently left out.
+MIN_SLICE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One subject of a promise: resolved arguments, and the rows of one slice."""
+
+    args: tuple[Argument, ...]
+    slice: tuple[tuple[str, str], ...] = ()
+
+
+def argument_sets(promise: Promise, columns: Sequence[str]) -> list[tuple[Argument, ...]]:
+    """The promise's arguments with ``*`` replaced by each of the columns in turn."""
+    if EVERY_COLUMN not in promise.args:
+        return [promise.args]
+    return [tuple(column if each == EVERY_COLUMN else each for each in promise.args) for column in columns]
+
+
+def slices(rows: pl.DataFrame, by: Sequence[str]) -> tuple[list[tuple[tuple[str, str], ...]], list[str]]:
+    """Every slice by the columns and every crossing of them, and what was too small to judge.
+
+    Parameters
+    ----------
+    rows
+        Shape (n, columns); has the columns `by`. A missing value makes a slice of its own, written ``(missing)``.
+    by
+        Columns to slice by; none gives the one slice of all rows.
+
+    Returns
+    -------
+    tuple
+        The slices with at least `MIN_SLICE` rows, sorted; the others in words, with their number of rows.
+
+    Raises
+    ------
+    ColumnNotFound
+        If a column is not there.
+    """
+    if not by:
+        return [()], []
+    for column in by:
+        if column not in rows.columns:
+            raise ColumnNotFound(f"no column {column!r} to slice by", expected=one_of(rows.columns, column))
+    words = {column: slice_words(rows, column) for column in by}
+    found: list[tuple[tuple[str, str], ...]] = []
+    small: list[str] = []
+    for size in range(1, len(by) + 1):
+        for chosen in combinations(by, size):
+            for values in product(*(sorted(set(words[column].to_list())) for column in chosen)):
+                each = tuple(zip(chosen, values, strict=True))
+                count = int(slice_mask(rows, each).sum())
+                if count >= MIN_SLICE:
+                    found.append(each)
+                elif count:
+                    small.append(" and ".join(f"{column}={value}" for column, value in each) + f" (n={count})")
+    return found, small
+
+
+def slice_words(rows: pl.DataFrame, column: str) -> pl.Series:
+    """Values of a column as the words that name its slices."""
+    import polars as pl
+
+    return rows[column].cast(pl.String).fill_null("(missing)")
+
+
+def slice_mask(rows: pl.DataFrame, chosen: tuple[tuple[str, str], ...]) -> pl.Series:
+    """Mask of shape (n,): the rows of a slice."""
+    import polars as pl
+
+    mask = pl.Series([True]).new_from_index(0, rows.height) if rows.height else pl.Series([], dtype=pl.Boolean)
+    for column, value in chosen:
+        mask = mask & (slice_words(rows, column) == value)
+    return mask

@@ -1,0 +1,290 @@
+"""Live: what the prediction log says of the champion, as the subjects of live promises."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from holdfast.core.digests import digest_of
+from holdfast.core.errors import NotMeasurable
+from holdfast.core.models import CLASSIFICATION, ModelVersion
+from holdfast.core.promises import Promise
+from holdfast.core.subjects import Scored, Traffic, Window
+from holdfast.core.units import Quantity
+from holdfast.keeper.keeping import Keeping
+from holdfast.keeper.observe import View, verdict_of
+from holdfast.keeper.subjects import scored
+from holdfast.serve import LoadedModel, PredictionLog, load_model
+from holdfast.serve.tables import features_of, labels_table, latest_labels, predictions_table, scores_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: A window with fewer rows than this proves nothing about a distribution.
+MIN_ROWS = 30
+
+#: Window of a live promise that names none.
+DAY = Quantity(1, "d")
+
+
+def ingest_log(keeping: Keeping) -> None:
+    """Move what the servers logged into the tables; nothing is moved twice."""
+    folder = keeping.log_folder
+    if folder.exists():
+        PredictionLog(folder).mover(keeping.store).run()
+
+
+def logged(keeping: Keeping, *, since: datetime | None = None, version: str | None = None) -> pl.DataFrame | None:
+    """Answered rows (shadows left out), oldest first, each with its label where one came; None before the first.
+
+    Parameters
+    ----------
+    keeping
+        The model's keeping.
+    since
+        Only rows answered from then on.
+    version
+        Only rows answered by that model version.
+
+    Returns
+    -------
+    polars.DataFrame or None
+        Columns as in `serve.tables`, and ``truth`` (text or number, null while no label came).
+    """
+    import polars as pl
+
+    name = predictions_table(keeping.name)
+    if keeping.store.tables.version(name) is None:
+        return None
+    where = pl.col("role") != "shadow"
+    if since is not None:
+        where = where & (pl.col("time") >= since)
+    if version is not None:
+        where = where & (pl.col("version") == version)
+    frame = keeping.store.tables.read(name, where=where).sort("time", "id", "row")
+    truth = "label" if keeping.contract.task in CLASSIFICATION else "value"
+    labels = labels_table(keeping.name)
+    if keeping.store.tables.version(labels) is None:
+        kind = pl.String if truth == "label" else pl.Float64
+        return frame.with_columns(truth=pl.lit(None, dtype=kind))
+    known = latest_labels(keeping.store.tables.read(labels)).select("id", "row", pl.col(truth).alias("truth"))
+    return frame.join(known, on=["id", "row"], how="left", maintain_order="left")
+
+
+def labelled_rows(keeping: Keeping, *, since: datetime | None) -> pl.DataFrame:
+    """Logged rows whose labels came: the champion's features, the columns that came beside them, and the target."""
+    import polars as pl
+
+    champion = keeping.champion()
+    frame = logged(keeping, since=since) if champion is not None else None
+    if champion is None or frame is None:
+        return pl.DataFrame({keeping.contract.target: pl.Series([], dtype=pl.String)})
+    known = frame.filter(pl.col("truth").is_not_null())
+    schema = keeping.model(champion.model).schema
+    return _with_context(keeping, features_of(known, schema), known).with_columns(
+        known["truth"].alias(keeping.contract.target)
+    )
+
+
+def _with_context(keeping: Keeping, features: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Features and, from the JSON that came beside each row, the sensitive columns that are no features."""
+    import json
+
+    import polars as pl
+
+    wanted = [each for each in keeping.contract.data.roles.sensitive if each not in features.columns]
+    if not wanted:
+        return features
+    beside = [json.loads(text) if text else {} for text in frame["context"].to_list()]
+    return features.with_columns(
+        pl.Series(column, [None if each.get(column) is None else str(each[column]) for each in beside], dtype=pl.String)
+        for column in wanted
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A window of logged rows, and the model that is judged by it."""
+
+    keeping: Keeping
+    version: ModelVersion
+    model: LoadedModel
+    frame: pl.DataFrame
+    dataset: str
+    replayed: bool
+
+
+def live_views(keeping: Keeping) -> list[tuple[list[Promise], View]]:
+    """Views of the champion's traffic, one for each window that the contract's live promises ask for."""
+    champion = keeping.champion()
+    if champion is None:
+        return []
+    version = keeping.model(champion.model)
+    frame = logged(keeping, since=champion.since, version=champion.model)
+    if frame is None or frame.height == 0:
+        return []
+    loaded = load_model(keeping.store.models.package_folder(champion.package), version.schema)
+    by_window: dict[str, list[Promise]] = {}
+    for promise in keeping.contract.at("live"):
+        by_window.setdefault(str(promise.over or DAY), []).append(promise)
+    views = []
+    for promises in by_window.values():
+        chosen = _window_rows(frame, promises[0].over or DAY, keeping.now)
+        if chosen.height:
+            seen = _Seen(keeping, version, loaded, chosen, version.dataset, replayed=False)
+            views.append((promises, _view(seen, str(promises[0].over or DAY))))
+    return views
+
+
+def replay_view(keeping: Keeping, model: str, dataset: str) -> View | None:
+    """The last day's traffic as another model would have answered it; None where there is none.
+
+    Its labels are not used: the rows that came with one may be among those it was trained on.
+    """
+    champion = keeping.champion()
+    if champion is None or champion.model == model:
+        return None
+    frame = logged(keeping, since=champion.since)
+    if frame is None or frame.height < MIN_ROWS:
+        return None
+    version = keeping.model(model)
+    package = keeping.package_of(model, keeping.contract.packages[0])
+    loaded = load_model(keeping.store.models.package_folder(package), version.schema)
+    chosen = _window_rows(frame, DAY, keeping.now)
+    return _view(_Seen(keeping, version, loaded, chosen, dataset, replayed=True), "replay") if chosen.height else None
+
+
+def _window_rows(frame: pl.DataFrame, over: Quantity, now: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    if over.dimension == "rows":
+        return frame.tail(int(over.number))
+    return frame.filter(pl.col("time") >= now - timedelta(seconds=over.base))
+
+
+def _view(seen: _Seen, window: str) -> View:
+    keeping, frame = seen.keeping, seen.frame
+    labels = 0 if seen.replayed else frame["truth"].len() - frame["truth"].null_count()
+    rows = digest_of(
+        {"ids": frame["id"].to_list(), "rows": frame["row"].to_list(), "labels": [str(e) for e in frame["truth"]]}
+    )
+    inputs = (seen.version.id, seen.dataset, rows, digest_of(window))
+    known = {each.id: verdict_of(keeping, each.id) or {} for each in keeping.contract.at("live")}
+    looks = {
+        key: int(each.get("look") or 0) if each.get("subject") == seen.version.id else 0 for key, each in known.items()
+    }
+
+    @functools.cache
+    def give(kind: str) -> Any:
+        return _subject(seen, kind)
+
+    return View(
+        stage="live",
+        subject=seen.version.id,
+        inputs=inputs,
+        columns=seen.version.schema.names,
+        give=give,
+        status="simulated" if seen.replayed else "measured",
+        window=(frame["time"].min(), frame["time"].max()),  # type: ignore[arg-type]  # a datetime column
+        looks=looks,
+        labels=labels,
+    )
+
+
+def _subject(seen: _Seen, kind: str) -> Any:
+    if kind == "traffic":
+        return _traffic(seen)
+    if kind == "scores":
+        return _realised(seen)
+    if kind == "window":
+        return _window(seen)
+    if kind == "rows":
+        return features_of(seen.frame, seen.version.schema)
+    raise NotMeasurable(f"live traffic has no {kind}", expected="a promise of stage package")
+
+
+def _traffic(seen: _Seen) -> Traffic:
+    import polars as pl
+
+    if seen.replayed:
+        raise NotMeasurable("a replay has no latency", expected="real traffic")
+    requests = seen.frame.filter(pl.col("row") == 0)
+    first, last = requests["time"].min(), requests["time"].max()
+    return Traffic(
+        latency_s=requests["latency_s"].to_numpy(),
+        seconds=(last - first).total_seconds(),  # type: ignore[operator, union-attr]  # a datetime column
+        notes={"where": "logged by the server, until the prediction was durable"},
+    )
+
+
+def _realised(seen: _Seen) -> Scored:
+    import polars as pl
+
+    if seen.replayed:
+        raise NotMeasurable("a replay has no labels that the model has not seen", expected="real traffic")
+    frame = seen.frame.filter(pl.col("truth").is_not_null())
+    if frame.height == 0:
+        raise NotMeasurable("no labels have come yet", expected="labels sent to /feedback")
+    features = features_of(frame, seen.version.schema)
+    classify = seen.version.schema.task in CLASSIFICATION
+    return Scored(
+        task=seen.version.schema.task,
+        truth=frame["truth"].to_numpy().astype(object) if classify else frame["truth"].to_numpy(),
+        score=scores_of(frame),
+        rows=_with_context(seen.keeping, features, frame),
+        decision=frame["decision"].to_numpy().astype(object) if classify else None,
+        classes=seen.version.schema.classes,
+        positive=seen.keeping.contract.positive,
+    )
+
+
+def _window(seen: _Seen) -> Window:
+    keeping, schema = seen.keeping, seen.version.schema
+    if seen.frame.height < MIN_ROWS:
+        raise NotMeasurable(f"{seen.frame.height} rows in the window", expected=f"at least {MIN_ROWS}")
+    current = features_of(seen.frame, schema)
+    _, held = keeping.split(seen.dataset)
+    classify = schema.task in CLASSIFICATION
+    score: np.ndarray
+    if seen.replayed:
+        score, decision = seen.model.decide(current)
+    else:
+        score = scores_of(seen.frame)
+        decision = seen.frame["decision"].to_numpy().astype(object) if classify else None
+    return Window(
+        reference=keeping.reference(seen.dataset).select(schema.names),
+        current=current,
+        reference_scored=scored(seen.model, held, target=keeping.contract.target, positive=keeping.contract.positive),
+        current_score=score,
+        current_decision=decision,
+    )
+
+
+def previous_champions(keeping: Keeping) -> tuple[str, ...]:
+    """Earlier champions whose promises held, latest first.
+
+    A champion that a remedy replaced had a broken promise, so it is not among them.
+    """
+    events = list(keeping.store.journal.events(types=("deployment.changed",), model=keeping.name, newest_first=True))
+    champions = [
+        each.payload for each in events if each.payload["role"] == "champion" and not each.payload["withdrawn"]
+    ]
+    found: list[str] = []
+    for later, earlier in pairwise(champions):
+        current = champions[0]["model"]
+        if earlier["model"] not in (current, *found) and not _cured(keeping, later):
+            found.append(str(earlier["model"]))
+    return tuple(found)
+
+
+def _cured(keeping: Keeping, deployment: Mapping[str, Any]) -> bool:
+    """Whether a deployment came about to restore a broken promise."""
+    key = str(deployment.get("decision") or "").removeprefix("promote:")
+    action = keeping.store.state.get("action", key)
+    return bool(action and action.get("action", {}).get("promise"))

@@ -1,0 +1,244 @@
+"""The loop: observe, judge, plan, decide, act, verify; once around is a tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from holdfast.core import registry
+from holdfast.core.events import Action, Decision, Plan
+from holdfast.core.evidence import Evidence, State, Verdict
+from holdfast.core.ports import Remedy
+from holdfast.core.promises import Promise
+from holdfast.keeper import live
+from holdfast.keeper.act import Outcome, act, reconcile
+from holdfast.keeper.alone import alone
+from holdfast.keeper.decide import Approval, decide
+from holdfast.keeper.keeping import Keeping
+from holdfast.keeper.observe import View, judge_all, observe, record_verdicts, unproven, verdict_of
+from holdfast.keeper.plan import Attempt, Situation, plan
+from holdfast.keeper.subjects import data_view
+
+
+@dataclass(slots=True)
+class Tick:
+    """What one time around the loop saw and did.
+
+    Parameters
+    ----------
+    verdicts
+        On every promise of the contract, in its order.
+    plan
+        What would be done next.
+    decisions
+        By action key; an action without one waits for a person.
+    outcomes
+        Of the actions that were carried out.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    plan: Plan
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> tuple[Action, ...]:
+        """Actions that wait for a person's approval."""
+        return tuple(each for each in self.plan.actions if each.key not in self.decisions)
+
+    @property
+    def state(self) -> State:
+        """Broken if a promise is, else unproven if one is, else held."""
+        states = [each.state for each in self.verdicts]
+        return next((each for each in (State.BROKEN, State.UNPROVEN) if each in states), State.HELD)
+
+
+def look(keeping: Keeping) -> tuple[Verdict, ...]:
+    """Observe and judge: the verdict on every promise, from evidence collected now where something is new."""
+    keeping.accept()
+    live.ingest_log(keeping)
+    dataset = keeping.ingest()
+    known = keeping.dataset()
+    view = data_view(keeping, known if known is not None else dataset)
+    _judge_stage(keeping, keeping.contract.at("data"), view)
+    for promises, live_view in live.live_views(keeping):
+        _judge_stage(keeping, promises, live_view)
+    return current_verdicts(keeping)
+
+
+def _judge_stage(keeping: Keeping, asked: Sequence[Promise], view: View) -> None:
+    promises = [each for each in asked if not _known(keeping, each.id, view)]
+    if promises:
+        record_verdicts(keeping, judge_all(keeping, observe(keeping, promises, view)), view)
+
+
+def _known(keeping: Keeping, promise_id: str, view: View) -> bool:
+    """Whether the same subject was judged on the same inputs before: then there is nothing new to see."""
+    known = verdict_of(keeping, promise_id)
+    if known is None or known.get("subject") != view.subject:
+        return False
+    return view.stage != "live" or known.get("inputs") == list(view.inputs)
+
+
+def current_verdicts(keeping: Keeping) -> tuple[Verdict, ...]:
+    """The latest verdict on every promise of the contract; one about an earlier model or dataset proves nothing now."""
+    champion = keeping.champion()
+    dataset = keeping.dataset()
+    found = []
+    for promise in keeping.contract.promises:
+        known = verdict_of(keeping, promise.id)
+        if known is None:
+            found.append(unproven(promise, "no evidence yet"))
+        elif promise.stage == "data" and dataset is not None and known["subject"] != dataset.digest:
+            found.append(unproven(promise, "the data are new since it was judged"))
+        elif promise.stage != "data" and champion is not None and known["subject"] != champion.model:
+            found.append(unproven(promise, "the champion is new since it was judged"))
+        else:
+            found.append(_verdict(keeping, promise.at(str(promise.stage)), known))
+    return tuple(found)
+
+
+def _verdict(keeping: Keeping, promise: Promise, known: Mapping[str, object]) -> Verdict:
+    deciding: Evidence | None = None
+    if known.get("deciding"):
+        deciding = keeping.store.evidence.get(str(known["deciding"]))
+    ids = known.get("evidence")
+    return Verdict(
+        promise,
+        State(str(known["state"])),
+        evidence=tuple(str(each) for each in ids) if isinstance(ids, list) else (),
+        deciding=deciding,
+        reason=str(known.get("reason") or ""),
+        cases=int(str(known.get("cases") or 0)),
+    )
+
+
+def situation(keeping: Keeping, verdicts: tuple[Verdict, ...]) -> Situation:
+    """Everything that a plan depends on, read from the store."""
+    champion = keeping.champion()
+    dataset = keeping.dataset()
+    contender = keeping.store.state.get("contender", keeping.name)
+    fresh = live.labelled_rows(keeping, since=champion.since).height if champion is not None else 0
+    return Situation(
+        contract=keeping.contract,
+        verdicts=verdicts,
+        now=keeping.now,
+        dataset=dataset.digest if dataset is not None else "",
+        champion=champion.model if champion is not None else None,
+        contender=str(contender["model"]) if contender is not None and _current(keeping, contender) else None,
+        previous=live.previous_champions(keeping),
+        fresh_rows=fresh,
+        rows=dataset.rows if dataset is not None else 0,
+        attempts=attempts(keeping),
+        train_seconds=keeping.contract.train.budget_s,
+    )
+
+
+def _current(keeping: Keeping, contender: Mapping[str, object]) -> bool:
+    dataset = keeping.dataset()
+    contract = keeping.store.state.get("contract", keeping.name) or {}
+    return (
+        dataset is not None
+        and contender.get("dataset") == dataset.digest
+        and not contender.get("passed")
+        and (contender.get("contract") in (None, contract.get("digest")))
+    )
+
+
+def attempts(keeping: Keeping) -> tuple[Attempt, ...]:
+    """Earlier tries of remedies, oldest first."""
+    found = []
+    for event in keeping.store.journal.events(types=("action.finished", "action.failed"), model=keeping.name):
+        action = event.payload["action"]
+        found.append(
+            Attempt(
+                remedy=str(action["remedy"]),
+                claim=str(action["promise"]),
+                time=event.time,
+                restored=event.payload["outcome"]["state"] == "restored",
+                cause=str(action["cause"]),
+            )
+        )
+    return tuple(found)
+
+
+def make_plan(keeping: Keeping, verdicts: tuple[Verdict, ...]) -> Plan:
+    """Plan for the verdicts, journalled when it is not the last one again."""
+    from holdfast.core.digests import plain
+
+    remedies: dict[str, Remedy] = {each.name: each for each in registry.every("remedy")}
+    found = plan(situation(keeping, verdicts), remedies)
+    last = keeping.store.state.get("plan", keeping.name)
+    if found.actions and (last is None or last.get("id") != found.id):
+        keeping.store.journal.append("plan.made", {"id": found.id, "plan": plain(found)}, model=keeping.name)
+    return found
+
+
+def decide_all(
+    keeping: Keeping, found: Plan, verdicts: tuple[Verdict, ...], *, person: str | None
+) -> dict[str, Decision]:
+    """Decisions by action key. `person` has seen the plan and said yes to all of it; None when nobody looked."""
+    said = approvals(keeping)
+    decisions: dict[str, Decision] = {}
+    for action in found.actions:
+        given = dict(said)
+        if person is not None and action.key not in given:
+            given[action.key] = Approval(action.key, person, allowed=True, reason="applied the plan")
+        made = decide(
+            action,
+            contract=keeping.contract,
+            verdicts=verdicts,
+            approvals=given,
+            now=keeping.now,
+            author=keeping.author,
+        )
+        if made is not None:
+            decisions[action.key] = made
+    return decisions
+
+
+def approvals(keeping: Keeping) -> dict[str, Approval]:
+    """What people said so far, by action key."""
+    return {
+        key: Approval(key, str(data["decider"]), allowed=bool(data["allowed"]), reason=str(data.get("reason") or ""))
+        for key, data in keeping.store.state.all("approval", model=keeping.name).items()
+    }
+
+
+def tick(keeping: Keeping, *, person: str | None = None, actions: bool = True) -> Tick:
+    """Once around the loop.
+
+    Parameters
+    ----------
+    keeping
+        The model's keeping.
+    person
+        Who has seen the plan and said yes to it; None when the policy alone decides.
+    actions
+        Whether to act; without, the tick ends with the decisions.
+
+    Returns
+    -------
+    Tick
+        Verdicts are those after the actions.
+
+    Raises
+    ------
+    LeaseHeld
+        If another keeper acts for this model now.
+    """
+    with alone(keeping):
+        if actions:
+            reconcile(keeping)
+        verdicts = look(keeping)
+        found = make_plan(keeping, verdicts)
+        seen = Tick(verdicts, found, decide_all(keeping, found, verdicts, person=person))
+        if not actions:
+            return seen
+        for action in found.actions:
+            decision = seen.decisions.get(action.key)
+            if decision is not None and decision.allowed:
+                seen.outcomes.append(act(keeping, action, decision, verdicts))
+        if seen.outcomes:
+            seen.verdicts = look(keeping)
+        return seen

@@ -1,0 +1,1 @@
+"""Measures of windows of live rows, and of traffic."""

@@ -1,0 +1,1 @@
+"""Remedies for broken promises of a model in production."""

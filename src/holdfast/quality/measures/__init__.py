@@ -1,0 +1,1 @@
+"""Measures of subject rows; one check a file."""

@@ -1,0 +1,1 @@
+"""Remedies for broken promises about rows."""

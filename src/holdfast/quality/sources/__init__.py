@@ -1,0 +1,1 @@
+"""Sources: files that rows come from."""

@@ -1,0 +1,153 @@
+"""The bytes of a CSV file: its encoding, decided and checked, never guessed silently."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from holdfast.core.errors import InvalidValue, UnreadableData
+
+PIECE = 1 << 20
+
+#: A compressed file may not become larger than this (a zip bomb is refused, not unpacked).
+MOST_UNPACKED = 4 << 30
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def utf8_bytes(path: Path, location: str, encoding: str | None) -> bytes:
+    """Read the file as UTF-8 without a byte-order mark.
+
+    Parameters
+    ----------
+    path, location
+        The file, and how to name it in errors.
+    encoding
+        Encoding that the contract states; None for UTF-8, with or without a byte-order mark.
+
+    Raises
+    ------
+    UnreadableData
+        If the bytes are not in that encoding: names the first wrong byte, its line, and an encoding that would fit.
+    InvalidValue
+        If there is no such encoding.
+    """
+    raw = _unpacked(path, location)
+    name = _codec(encoding, location)
+    if name != "utf-8":
+        try:
+            return raw.decode(name).removeprefix("\ufeff").encode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _wrong_byte(raw, error.start, location, name, stated=True) from None
+    if encoding is None:
+        for mark, wide in _MARKS:
+            if raw.startswith(mark):
+                raise UnreadableData(
+                    f"the file is {wide.upper()} (its first bytes are {mark!r})",
+                    where=location,
+                    expected=_setting(wide),
+                )
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    _check_utf8(raw, location, stated=encoding is not None)
+    zero = raw.find(b"\0")
+    if zero >= 0:
+        raise UnreadableData(
+            "a zero byte: the file is binary, not text", where=f"{location}: byte {zero}", expected="CSV"
+        )
+    return raw
+
+
+def _codec(encoding: str | None, location: str) -> str:
+    if encoding is None:
+        return "utf-8"
+    try:
+        found = codecs.lookup(encoding)
+    except LookupError:
+        raise InvalidValue(
+            f"no encoding {encoding!r}", where=location, expected="such as 'utf-8', 'latin-1' or 'utf-16'"
+        ) from None
+    if not getattr(found, "_is_text_encoding", True):
+        raise InvalidValue(f"{encoding!r} is no encoding of text", where=location, expected="such as 'latin-1'")
+    return "utf-8" if found.name in ("utf-8", "utf-8-sig") else found.name
+
+
+def _unpacked(path: Path, location: str) -> bytes:
+    with path.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            file.seek(0)
+            return file.read()
+        file.seek(0)
+        return b"".join(_inflated(file, location))
+
+
+def _inflated(file: IO[bytes], location: str) -> Iterator[bytes]:
+    unpacked = 0
+    try:
+        with gzip.GzipFile(fileobj=file) as packed:
+            while piece := packed.read(PIECE):
+                unpacked += len(piece)
+                if unpacked > MOST_UNPACKED:
+                    raise UnreadableData(
+                        f"unpacks to more than {MOST_UNPACKED} bytes",
+                        where=location,
+                        expected="a smaller file, or Parquet",
+                    )
+                yield piece
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableData(
+            f"the gzip file is truncated or damaged after {unpacked} bytes of text: {error}", where=location
+        ) from error
+
+
+def _check_utf8(raw: bytes, location: str, *, stated: bool) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(raw)
+    for start in range(0, len(raw), PIECE):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(view[start : start + PIECE], final=start + PIECE >= len(raw))
+        except UnicodeDecodeError as error:
+            raise _wrong_byte(raw, start - pending + error.start, location, "utf-8", stated=stated) from None
+
+
+def _wrong_byte(raw: bytes, at: int, location: str, encoding: str, *, stated: bool) -> UnreadableData:
+    line = raw.count(b"\n", 0, at) + 1
+    byte = raw[at] if at < len(raw) else 0
+    return UnreadableData(
+        f"the file is not {encoding.upper()}: byte {at} is 0x{byte:02x}",
+        where=f"{location}: line {line}, byte {at}",
+        expected="the encoding that the file was written in"
+        if stated and encoding != "utf-8"
+        else _setting(_likely(raw)),
+    )
+
+
+def _likely(raw: bytes) -> str:
+    """Find an encoding that all the bytes are valid in; latin-1 fits any bytes, so it comes last."""
+    high = [each for each in set(raw) if each >= 0x80]
+    if any(0x80 <= each < 0xA0 for each in high):
+        try:
+            raw.decode("cp1252")
+        except UnicodeDecodeError:
+            return "latin-1"
+        return "cp1252"
+    return "latin-1"
+
+
+def _setting(encoding: str) -> str:
+    return f'UTF-8, or settings {{"encoding": "{encoding}"}} if that is what it was written in'
+
+
+def reader(data: bytes) -> IO[str]:
+    """Open the text of UTF-8 bytes, line ends as they are."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")

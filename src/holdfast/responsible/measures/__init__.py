@@ -1,0 +1,1 @@
+"""Measures of how groups are treated."""

@@ -1,0 +1,1 @@
+"""Remedies for groups that are treated unalike."""

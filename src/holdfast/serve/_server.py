@@ -1,0 +1,251 @@
+"""The inference server: binds, answers, reloads its routes, drains; one process, or several on one socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast.core.digests import iso
+from holdfast.core.errors import HoldfastError, StoreUnavailable
+from holdfast.serve._asgi import Application
+from holdfast.serve._protocol import protocol_class
+from holdfast.serve._service import Service
+from holdfast.serve._settings import ServerSettings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+_logger = logging.getLogger("holdfast.serve")
+_BACKLOG = 2048
+
+
+def bind(settings: ServerSettings) -> socket.socket:
+    """Listening socket at the settings' address.
+
+    Raises
+    ------
+    StoreUnavailable
+        If the address cannot be bound (in use, or not this machine's).
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host.strip("[]"), settings.port))
+    except OSError as error:
+        made.close()
+        where = f"{settings.host}:{settings.port}"
+        raise StoreUnavailable(
+            f"cannot bind: {error.strerror or error}", where=where, expected="a free port"
+        ) from error
+    made.listen(_BACKLOG)
+    made.setblocking(False)
+    return made
+
+
+@contextlib.contextmanager
+def announced(settings: ServerSettings, port: int, instance: str) -> Iterator[None]:
+    """Say in the place's `server.json` who answers at which port, for as long as that is so."""
+    path = settings.place / "server.json"
+    mine = {
+        "pid": os.getpid(),
+        "port": port,
+        "host": settings.host,
+        "started": iso(datetime.now(UTC)),
+        "instance": instance,
+        "workers": settings.workers,
+    }
+    settings.place.mkdir(parents=True, exist_ok=True)
+    write_json(path, mine)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(path.read_bytes()).get("instance") == instance:
+                path.unlink()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a file by JSON, as a whole."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        fresh.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+class Worker:
+    """One process that answers on a listening socket.
+
+    Parameters
+    ----------
+    settings
+        The server's.
+    listening
+        Socket that is bound and listens.
+    instance
+        Random text that tells this start of the server from any other.
+    index
+        Number of the worker, from 0.
+    """
+
+    def __init__(self, settings: ServerSettings, listening: socket.socket, *, instance: str, index: int = 0) -> None:
+        self.settings = settings
+        self.listening = listening
+        self.index = index
+        port = listening.getsockname()[1]
+        self.service = Service(settings, port=port, instance=instance)
+        self._run_folder = settings.place / "run"
+        self._seen: tuple[int, int, int] | None = None
+
+    def run(self) -> None:
+        """Answer until SIGTERM or SIGINT, then drain."""
+        import uvicorn
+        import uvloop
+
+        protocol = protocol_class(self.service) if self.settings.fast else None
+        config = uvicorn.Config(
+            Application(self.service),  # type: ignore[arg-type]  # ASGI's own types are looser than uvicorn's
+            loop="uvloop",
+            http=protocol or "httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=int(self.settings.keep_alive_s),
+            timeout_graceful_shutdown=int(max(1, self.settings.drain_s)),
+        )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve(uvicorn.Server(config)))
+
+    async def _serve(self, server: uvicorn.Server) -> None:
+        loop = asyncio.get_running_loop()
+        self._remember()
+        self.service.swap(await loop.run_in_executor(None, self.service.load))
+        for place, error in self.service.table.errors.items():
+            _logger.error("%s cannot be loaded: %s", place, error)
+        if self.settings.workers > 1:
+            self._run_folder.mkdir(parents=True, exist_ok=True)
+            self.service.siblings = self._siblings
+        watching = loop.create_task(self._watch(server))
+        try:
+            await server.serve(sockets=[self.listening])
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            self._close()
+
+    async def _watch(self, server: uvicorn.Server) -> None:
+        """Reload routes that changed, flush what nobody waits for, and tell the siblings our figures."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.settings.watch_s)
+            self.service.draining = server.should_exit
+            if self._changed():
+                await self._reload(loop)
+            if self.service.log is not None:
+                try:
+                    await loop.run_in_executor(None, self.service.log.flush)
+                except HoldfastError as error:
+                    _logger.warning("%s", error)
+            if self.settings.workers > 1:
+                self.service.gauges()
+                write_json(self._run_folder / f"worker-{self.index}.json", self.service.metrics.plain())
+
+    async def _reload(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            table = await loop.run_in_executor(None, self.service.load)
+        except HoldfastError as error:
+            # Half-written or broken routes never take away what answers.
+            _logger.error("routes stay as they were: %s", error)
+            self.service.metrics.set("holdfast_route_errors", 1)
+            return
+        for place, error_text in table.errors.items():
+            _logger.error("%s cannot be loaded: %s", place, error_text)
+        self.service.swap(table)
+
+    def _changed(self) -> bool:
+        before = self._seen
+        self._remember()
+        return self._seen != before
+
+    def _remember(self) -> None:
+        try:
+            found = (self.settings.place / "routes.json").stat()
+            self._seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+        except FileNotFoundError:
+            self._seen = None
+
+    def _siblings(self) -> list[dict[str, Any]]:
+        found = []
+        for path in sorted(self._run_folder.glob("worker-*.json")):
+            if path.name != f"worker-{self.index}.json":
+                with contextlib.suppress(OSError, ValueError):
+                    found.append(json.loads(path.read_bytes()))
+        return found
+
+    def _close(self) -> None:
+        self.service.batcher.close()
+        if self.service.log is not None:
+            try:
+                self.service.log.close()
+            except HoldfastError as error:
+                _logger.error("%s", error)
+
+
+class InferenceServer:
+    """Server of a place's models.
+
+    Parameters
+    ----------
+    settings
+        What it is to do.
+
+    Examples
+    --------
+    >>> InferenceServer(ServerSettings(Path("place"), host="0.0.0.0"))
+    Traceback (most recent call last):
+    holdfast.core.errors.ForbiddenBind: binding to 0.0.0.0 without authentication and TLS. ...
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+
+    def run(self) -> None:
+        """Answer until SIGTERM or SIGINT; then finish what is in flight, and return.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the address cannot be bound, or the log's folder cannot be written.
+        """
+        listening = bind(self.settings)
+        instance = secrets.token_hex(8)
+        with contextlib.closing(listening), announced(self.settings, listening.getsockname()[1], instance):
+            if self.settings.workers == 1:
+                Worker(self.settings, listening, instance=instance).run()
+            else:
+                from holdfast.serve._workers import Supervisor
+
+                Supervisor(self.settings, listening, instance=instance).run()
+
+
+def run_server(settings: ServerSettings) -> None:
+    """Run the inference server until it is told to stop; see `InferenceServer.run`."""
+    InferenceServer(settings).run()

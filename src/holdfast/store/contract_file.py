@@ -1,0 +1,496 @@
+"""The contract file: `holdfast.yaml` read into a `Contract`, with errors that name file, line, column and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from holdfast.core import registry
+from holdfast.core.contract import Contract, DataSpec, PolicySpec, Roles, TrainSpec
+from holdfast.core.errors import (
+    ContractError,
+    HoldfastError,
+    InvalidValue,
+    MalformedContract,
+    NotFound,
+    UnknownField,
+    one_of,
+)
+from holdfast.core.grammar import parse
+from holdfast.core.models import TASKS
+from holdfast.core.promises import STAGES, Promise, from_mapping
+from holdfast.core.units import quantity
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+FILE_NAME = "holdfast.yaml"
+MAX_BYTES = 1_000_000
+
+_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+
+Path_ = tuple[str | int, ...]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Model(_Part):
+    """What the model is for."""
+
+    name: str = Field(pattern=_NAME, description="Name of the model: letters, digits, - and _.")
+    task: Literal["binary", "multiclass", "regression", "ranking", "forecasting"]
+    target: str = Field(min_length=1, description="Column that the model predicts.")
+    positive: str | int | float | bool | None = Field(None, description="Positive class of a binary task.")
+
+
+class _Data(_Part):
+    """Where the rows come from, and what the columns are for."""
+
+    train: str = Field(min_length=1, description="File or URL of the labelled rows, relative to the contract.")
+    test: str | None = Field(None, description="File of held-out rows; else a share of the rows is held out.")
+    holdout: float = Field(0.25, gt=0, le=0.9, description="Share of the rows held out to judge candidates.")
+    id: str | None = Field(None, description="Column that identifies a row.")
+    time: str | None = Field(None, description="Column with the time of a row.")
+    group: str | None = Field(None, description="Column of the query (ranking), series (forecasting) or entity.")
+    weight: str | None = Field(None, description="Column with a row's weight.")
+    sensitive: list[str] = Field(default_factory=list, description="Columns that groups of people are made of.")
+    exclude: list[str] = Field(default_factory=list, description="Columns that the model may not look at.")
+    label_delay: str | None = Field(None, description="How late labels come, such as 7 d.")
+    types: dict[str, Literal["number", "category", "text", "time", "boolean"]] = Field(
+        default_factory=dict, description="Types that must not be inferred, by column."
+    )
+
+
+class _PromiseMapping(_Part):
+    """A promise, written as a mapping."""
+
+    model_config = ConfigDict(extra="allow", strict=False)
+
+    measure: str
+    op: str
+    bound: str | float | int
+
+
+_Promises = list[str | _PromiseMapping]
+
+
+class _Staged(_Part):
+    """Promises by stage."""
+
+    data: _Promises = Field(default_factory=list)
+    candidate: _Promises = Field(default_factory=list)
+    package: _Promises = Field(default_factory=list)
+    live: _Promises = Field(default_factory=list)
+
+
+class _Train(_Part):
+    """Which trainer, and within what."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+    trainer: str = Field("automl", alias="with", description="Registered trainer.")
+    budget: str = Field("60 s", description="Time that a training may take.")
+    seed: int = Field(0, ge=0, lt=2**31)
+    settings: dict[str, Any] = Field(default_factory=dict, description="What else the trainer takes.")
+
+
+class _Policy(_Part):
+    """Who may say yes, and how often the keeper may try."""
+
+    approve: Literal["auto", "person", "four-eyes"] = "auto"
+    ask_for: list[str] = Field(default_factory=list, description="Remedies that need a person even under auto.")
+    attempts: int = Field(3, ge=1, le=100)
+    backoff: str = Field("10 min", description="Wait before a remedy is tried again.")
+    author: str | None = Field(None, description="Author of the contract, who may not approve under four-eyes.")
+
+
+class _Store(_Part):
+    """Where everything is remembered; by default all of it in the project's folder. Holds no secret."""
+
+    url: str | None = Field(None, description="postgresql://... ; default SQLite in .holdfast")
+    artifacts: str | None = Field(None, description="Folder, or s3://, gs://, az:// URL; default in .holdfast")
+    mlflow: str | None = Field(None, description="Mirror: sqlite:///file, http://host, or none; default in .holdfast")
+
+
+class _File(_Part):
+    """A Holdfast contract: what must hold of a model, on which data, in which places."""
+
+    holdfast: Literal[1] = Field(description="Version of this format.")
+    model: _Model
+    data: _Data
+    promises: _Staged | _Promises = Field(description="By stage, or a list whose stages follow from the measures.")
+    train: _Train = Field(default_factory=lambda: _Train.model_validate({}))
+    packages: list[str] = Field(default_factory=lambda: ["onnx"])
+    targets: list[str] = Field(default_factory=lambda: ["local"])
+    policy: _Policy = Field(default_factory=lambda: _Policy.model_validate({}))
+    min_labels: int = Field(50, ge=1, description="Labels needed before realised quality replaces the estimate.")
+    domain: str | None = Field(None, description="Domain pack.")
+    store: _Store = Field(default_factory=lambda: _Store.model_validate({}))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where the store is: the journal's database, the artifacts, the mirror (None for the default or none)."""
+
+    url: str | None = None
+    artifacts: str | None = None
+    mlflow: str | None = None
+
+
+def read_store_settings(path: Path, *, root: Path, environment: Mapping[str, str]) -> StoreSettings:
+    """Store settings of a contract file.
+
+    `HOLDFAST_STORE_URL`, `HOLDFAST_ARTIFACTS` and `HOLDFAST_MLFLOW` of the environment come before the file, so that
+    a password stands in neither. Without a word about MLflow, its mirror is a SQLite file in the store's folder
+    where MLflow is installed.
+    """
+    document = _Document.of(path.read_bytes(), path.name)
+    given = document.content.get("store") or {}
+    try:
+        found = _Store.model_validate(given)
+    except ValidationError as error:
+        raise document.error([{**each, "loc": ("store", *each["loc"])} for each in error.errors()]) from None
+    mlflow = environment.get("HOLDFAST_MLFLOW") or found.mlflow
+    if mlflow is None and find_spec("mlflow") is not None:
+        mlflow = f"sqlite:///{(root / 'mlflow.db').resolve()}"
+    return StoreSettings(
+        url=environment.get("HOLDFAST_STORE_URL") or found.url,
+        artifacts=environment.get("HOLDFAST_ARTIFACTS") or found.artifacts,
+        mlflow=None if mlflow in (None, "none") else mlflow,
+    )
+
+
+def contract_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the contract file, for editors."""
+    schema = _File.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Holdfast contract"}
+
+
+def read_contract(path: Path) -> Contract:
+    """Contract in a file, validated whole.
+
+    Parameters
+    ----------
+    path
+        The file, usually ``holdfast.yaml``.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    ContractError
+        If anything in it is wrong: not YAML, an unknown field, a wrong value, a promise that does not follow the
+        grammar, an unknown measure, a bound in the wrong unit. Says file, line, column, field and what is expected.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound("no contract", where=str(path), expected="a project folder: holdfast init DIR") from error
+    except OSError as error:
+        raise MalformedContract(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return parse_contract(data, name=path.name)
+
+
+def parse_contract(data: bytes, *, name: str = FILE_NAME) -> Contract:
+    """Contract from the bytes of a contract file; `name` stands in errors. Raises as `read_contract` does."""
+    document = _Document.of(data, name)
+    try:
+        parsed = _File.model_validate(document.content)
+    except ValidationError as error:
+        raise document.error(error.errors()) from None
+    return _contract(parsed, document)
+
+
+class _Document:
+    """A YAML document with the place of each of its values."""
+
+    def __init__(self, name: str, content: Any, places: dict[Path_, tuple[int, int]]) -> None:
+        self.name = name
+        self.content = content
+        self.places = places
+
+    @classmethod
+    def of(cls, data: bytes, name: str) -> _Document:
+        text = _text(data, name)
+        try:
+            # An alias can make a small file unfold into a huge one; a contract needs none.
+            for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                if isinstance(event, yaml.AliasEvent):
+                    mark = event.start_mark
+                    place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+                    raise MalformedContract("a YAML alias (*name)", where=place, expected="the value written out")
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            content = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+            raise MalformedContract(f"not YAML: {error.problem or error.context}", where=place) from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise MalformedContract(f"not YAML: {str(error).splitlines()[0]}", where=name) from None
+        if not isinstance(node, yaml.MappingNode):
+            raise MalformedContract(
+                "not a mapping", where=f"{name}:1:1", expected="fields such as model: and promises:"
+            )
+        return cls(name, content, dict(_places(node, (), name)))
+
+    def where(self, path: Path_) -> str:
+        """File, line, column and field of a value (or of the nearest one around it)."""
+        line, column = next(
+            (self.places[path[:k]] for k in range(len(path), -1, -1) if path[:k] in self.places), (1, 1)
+        )
+        return f"{self.name}:{line}:{column}: {_field(path)}" if path else f"{self.name}:{line}:{column}"
+
+    def error(self, problems: list[ErrorDetails]) -> ContractError:
+        """The first problem, as an error of ours."""
+        problem = _telling(problems)
+        path = tuple(each for each in problem["loc"] if (*(), each) and not _is_branch(each))
+        kind, context = problem["type"], problem.get("ctx", {})
+        if kind == "extra_forbidden":
+            word = str(path[-1])
+            return UnknownField(f"unknown field {word!r}", where=self.where(path), expected=one_of(_fields(path), word))
+        if kind == "missing":
+            return InvalidValue(
+                f"field {path[-1]!r} is missing", where=self.where(path[:-1]), expected=f"{path[-1]}: ..."
+            )
+        came = problem.get("input")
+        if kind == "literal_error":
+            valid = re.findall(r"'([^']+)'", str(context.get("expected", ""))) or [str(context.get("expected"))]
+            return InvalidValue(f"{came!r}", where=self.where(path), expected=one_of(valid, str(came)))
+        wanted = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        return InvalidValue(f"{_short(came)}", where=self.where(path), expected=wanted)
+
+
+def _text(data: bytes, name: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise MalformedContract(f"{len(data)} bytes", where=name, expected=f"at most {MAX_BYTES}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise MalformedContract(
+            f"byte 0x{data[error.start]:02x} is not UTF-8", where=f"{name}:{line}", expected="a file saved as UTF-8"
+        ) from None
+
+
+def _places(node: yaml.Node, path: Path_, name: str) -> Iterator[tuple[Path_, tuple[int, int]]]:
+    yield path, (node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                place = f"{name}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
+                raise MalformedContract(f"field {key.value!r} stands twice", where=place, expected="each field once")
+            seen.add(key.value)
+            yield from _places(value, (*path, key.value), name)
+            # An error about a field points at its name, not at its value.
+            yield (*path, key.value), (key.start_mark.line + 1, key.start_mark.column + 1)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _places(value, (*path, index), name)
+
+
+def _field(path: Path_) -> str:
+    return "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).lstrip(".")
+
+
+def _is_branch(part: str | int) -> bool:
+    # pydantic puts the branch of a union into the location: `_Staged`, `list[...]`, `str`.
+    return isinstance(part, str) and (
+        part in ("_Staged", "_PromiseMapping", "str") or part.startswith(("list[", "float", "int"))
+    )
+
+
+def _telling(problems: list[ErrorDetails]) -> ErrorDetails:
+    # Of a union's branches, the one that went deepest is what the writer meant.
+    return max(problems, key=lambda each: (each["type"] == "extra_forbidden", len(each["loc"])))
+
+
+def _fields(path: Path_) -> list[str]:
+    part: Any = _File
+    for name in path[:-1]:
+        part = {
+            "model": _Model,
+            "data": _Data,
+            "promises": _Staged,
+            "train": _Train,
+            "policy": _Policy,
+            "store": _Store,
+        }.get(str(name), part)
+    return [field.alias or name for name, field in part.model_fields.items()]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _contract(parsed: _File, document: _Document) -> Contract:
+    data, train, policy = parsed.data, parsed.train, parsed.policy
+    _known(parsed, document)
+    delay = _seconds(data.label_delay, document, ("data", "label_delay")) if data.label_delay else 0.0
+    budget = _seconds(train.budget, document, ("train", "budget"))
+    backoff = _seconds(policy.backoff, document, ("policy", "backoff"))
+    try:
+        return Contract(
+            name=parsed.model.name,
+            task=parsed.model.task,
+            target=parsed.model.target,
+            positive=None if parsed.model.positive is None else _class_name(parsed.model.positive),
+            data=DataSpec(
+                train=data.train,
+                test=data.test,
+                holdout=data.holdout,
+                types=dict(data.types),
+                roles=Roles(
+                    id=data.id,
+                    time=data.time,
+                    group=data.group,
+                    weight=data.weight,
+                    sensitive=tuple(data.sensitive),
+                    exclude=tuple(data.exclude),
+                    label_delay_s=delay,
+                ),
+            ),
+            promises=tuple(_promises(parsed.promises, document)),
+            train=TrainSpec(trainer=train.trainer, budget_s=budget, seed=train.seed, settings=dict(train.settings)),
+            packages=tuple(parsed.packages),
+            targets=tuple(parsed.targets),
+            policy=PolicySpec(
+                approve=policy.approve,
+                ask_for=tuple(policy.ask_for),
+                attempts=policy.attempts,
+                backoff_s=backoff,
+                author=policy.author,
+            ),
+            min_labels=parsed.min_labels,
+            domain=parsed.domain,
+        )
+    except HoldfastError as error:
+        if error.where is None:
+            error.where = document.where(("promises",))
+        raise
+
+
+def _known(parsed: _File, document: _Document) -> None:
+    if parsed.model.task not in TASKS:
+        raise InvalidValue(f"task {parsed.model.task!r}", expected=one_of(TASKS))
+    if parsed.model.task == "binary" and parsed.model.positive is None:
+        raise InvalidValue(
+            "a binary task without a positive class", where=document.where(("model",)), expected="positive: CLASS"
+        )
+    registry.get("trainer", parsed.train.trainer, where=document.where(("train", "with")))
+    for index, name in enumerate(parsed.packages):
+        registry.get("packager", name, where=document.where(("packages", index)))
+    for index, name in enumerate(parsed.targets):
+        registry.get("target", name, where=document.where(("targets", index)))
+    for index, name in enumerate(parsed.policy.ask_for):
+        if name != "train":
+            registry.get("remedy", name, where=document.where(("policy", "ask_for", index)))
+    if parsed.domain is not None:
+        registry.get("domain", parsed.domain, where=document.where(("domain",)))
+
+
+def _seconds(text: str, document: _Document, path: Path_) -> float:
+    try:
+        return quantity(text, dimension="time").base
+    except HoldfastError as error:
+        error.where = document.where(path)
+        raise
+
+
+def _class_name(value: str | float | bool) -> str:
+    # A class is named as it stands in the data: true and 1 and "1" are words there.
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _promises(given: _Staged | _Promises, document: _Document) -> Iterator[Promise]:
+    if isinstance(given, _Staged):
+        for stage in STAGES:
+            for index, each in enumerate(getattr(given, stage)):
+                yield _promise(each, stage, document.where(("promises", stage, index)))
+    else:
+        for index, each in enumerate(given):
+            yield _promise(each, None, document.where(("promises", index)))
+
+
+def _promise(given: str | _PromiseMapping, stage: str | None, where: str) -> Promise:
+    if isinstance(given, str):
+        promise = parse(given, where=where)
+    else:
+        promise = from_mapping({**given.model_dump(), **(given.model_extra or {})}, where=where)
+    return check_promise(promise, stage=stage, where=where)
+
+
+def check_promise(promise: Promise, *, stage: str | None = None, where: str | None = None) -> Promise:
+    """The promise with its stage, once its measure, bound, arguments and remedies are known to be right.
+
+    Without `stage`, a promise over a window is live, another belongs to the first stage of its measure.
+
+    Raises
+    ------
+    UnknownName
+        If nobody registered its measure or a remedy.
+    UnitMismatch, InvalidValue
+        As `MeasureSpec.check` raises them.
+    """
+    spec = registry.get("measure", promise.measure, where=where)
+    if stage is None:
+        stage = "live" if promise.over is not None and "live" in spec.stages else spec.stages[0]
+    promise = promise.at(stage)
+    spec.check(promise, where=where)
+    for name in promise.remedies:
+        registry.get("remedy", name, where=where)
+    return promise
+
+
+def add_promise(text: str, promise: Promise) -> str:
+    """Text of a contract file with one more promise in it; comments and layout stay as they are.
+
+    Raises
+    ------
+    MalformedContract
+        If the file has no block-style list of promises to add to.
+    """
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    promises = _child(node, "promises")
+    staged = _child(promises, str(promise.stage)) if isinstance(promises, yaml.MappingNode) else promises
+    line = f"- {promise.text}\n" if not _needs_quotes(promise.text) else f"- '{promise.text}'\n"
+    if isinstance(staged, yaml.SequenceNode) and staged.value and not staged.flow_style:
+        last = staged.value[-1]
+        return _insert(
+            text, last.end_mark.line + (1 if last.end_mark.column else 0), " " * staged.start_mark.column + line
+        )
+    if isinstance(promises, yaml.MappingNode) and not promises.flow_style and staged is None:
+        at = promises.start_mark
+        return _insert(text, at.line, f"{' ' * at.column}{promise.stage}:\n{' ' * (at.column + 2)}{line}")
+    raise MalformedContract(
+        "no list of promises to add to", where=FILE_NAME, expected="promises: with a list per stage"
+    )
+
+
+def _child(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next((value for key, value in node.value if key.value == name), None)
+
+
+def _needs_quotes(text: str) -> bool:
+    return ": " in text or " #" in text
+
+
+def _insert(text: str, line: int, new: str) -> str:
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    return "".join([*lines[:line], new, *lines[line:]])

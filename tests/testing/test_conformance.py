@@ -1,0 +1,63 @@
+"""The conformance suites, run over everything that is registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from holdfast.core import registry
+from holdfast.testing import (
+    check_measure,
+    check_packager,
+    check_remedy,
+    check_source,
+    check_target,
+    check_trainer,
+)
+
+
+def _registered(kind: str) -> list[str]:
+    try:
+        return registry.names(kind)
+    except Exception as error:  # the test itself reports why the rooms do not load
+        return [f"(the rooms do not load: {type(error).__name__})"]
+
+
+@pytest.mark.parametrize("name", _registered("measure"))
+def test_every_measure_conforms(name: str) -> None:
+    check_measure(registry.get("measure", name))
+
+
+@pytest.mark.parametrize("name", _registered("remedy"))
+def test_every_remedy_conforms(name: str) -> None:
+    check_remedy(registry.get("remedy", name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("name", _registered("trainer"))
+def test_every_trainer_conforms(name: str, task: str) -> None:
+    check_trainer(registry.get("trainer", name), task=task, budget_s=5.0)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("name", _registered("packager"))
+def test_every_packager_conforms(name: str, task: str) -> None:
+    check_packager(registry.get("packager", name), task=task)
+
+
+@pytest.mark.parametrize("name", _registered("target"))
+def test_every_target_conforms(name: str, alive: Any) -> None:
+    check_target(registry.get("target", name), alive=alive)
+
+
+@pytest.mark.parametrize("name", _registered("source"))
+def test_every_source_conforms(name: str) -> None:
+    check_source(registry.get("source", name))
+
+
+@pytest.mark.parametrize("kind", sorted(registry.FOLDERS))
+def test_every_entry_is_registered_under_its_own_name(kind: str) -> None:
+    own_name = "measure" if kind == "row_check" else "name"
+    assert [getattr(entry, own_name) for entry in registry.every(kind)] == registry.names(kind)
