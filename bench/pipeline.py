@@ -24,9 +24,10 @@ from pipeline_peers.metaflow_chain import flow_source
 
 HERE = Path(__file__).resolve().parent / "pipeline_peers"
 LENGTH = 50
-PEER_LENGTH = 20
+PEER_LENGTH = 10
 REPEATS = 3
-RUN_S = 60
+RUN_S = 80
+PEER_S = 50
 BOUNDS = {"isolated": 2.0, "local": 0.05, "cached": 0.02}
 
 
@@ -40,9 +41,12 @@ def bare(times: int = 5) -> list[float]:
 
 
 def interleaved(measure: Callable[[int], list[float]], repeats: int) -> list[float]:
-    """Bare starts per step of each kind that `measure` gives (seconds per step), medians over the repetitions."""
+    """Bare starts per step of each kind that `measure` gives, from its seconds per step; medians of the repetitions."""
     found: list[list[float]] = []
+    began = time.monotonic()
     for index in range(repeats):
+        if found and time.monotonic() - began > PEER_S:
+            break
         before = bare()
         seconds = measure(index)
         unit = statistics.median(before + bare())

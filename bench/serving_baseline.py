@@ -1,4 +1,4 @@
-"""The yardstick: a bare raw-ASGI + onnxruntime endpoint of the Open Inference Protocol v2. No checks, no log, no routing.
+"""The yardstick: a bare raw-ASGI + onnxruntime endpoint of the Open Inference Protocol v2. No checks, no routing.
 
 Run as ``serving_baseline.py MODEL.onnx PORT``: one worker, one ORT thread, uvicorn with uvloop and httptools.
 """
@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # noqa: TID253 - this file is a program
 import orjson
-import uvicorn
+import uvicorn  # noqa: TID253 - this file is a program
 
 HEADERS = [(b"content-type", b"application/json")]
 DTYPES = {"FP32": np.float32, "FP64": np.float64, "INT64": np.int64, "BYTES": object}

@@ -116,10 +116,10 @@ def errors() -> Iterator[str]:
 
 
 def family(root: type[HoldfastError]) -> Iterator[type[HoldfastError]]:
-    """An error of the tree and all below it."""
+    """An error of the tree and all below it; those that a room adds carry the code of their parent and are left out."""
     yield root
     for child in root.__subclasses__():
-        if child.__module__.startswith("holdfast."):
+        if child.__module__ == HoldfastError.__module__:
             yield from family(child)
 
 

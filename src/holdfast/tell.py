@@ -65,6 +65,7 @@ def value_text(verdict: Verdict) -> str:
     if found.low is not None and found.high is not None:
         text += f" [{spec.show(found.low)}, {spec.show(found.high)}]"
     text += f", n={found.n}"
-    if found.subject_text:
-        text += f" ({found.subject_text})"
+    case = found.case_of(verdict.promise)
+    if case:
+        text += f" ({case})"
     return text + (f", {found.status}" if found.status != "measured" else "")

@@ -66,6 +66,7 @@ def test_a_target_among_the_features_is_refused(ask, toy) -> None:
         {"folds": 2.5},
         {"threshold": 1.0},
         {"threshold": True},
+        {"calibrate": "no"},
         {"monotone": {"text": 1}},
         {"monotone": {"a": 2}},
     ],

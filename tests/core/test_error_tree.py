@@ -10,7 +10,7 @@ from multiprocessing import get_context
 import pytest
 
 from holdfast.core import errors
-from holdfast.core.errors import ColumnNotFound, HoldfastError, JournalBroken, MissingExtra, nearest, one_of
+from holdfast.core.errors import ColumnNotFound, HoldfastError, JournalBroken, MissingExtra, explained, nearest, one_of
 
 
 def _family(root: type[HoldfastError]) -> list[type[HoldfastError]]:
@@ -93,3 +93,14 @@ def test_the_words_there_are_come_sorted_and_at_most_twelve() -> None:
     assert one_of([f"{number:02}" for number in range(20)], "x").endswith("'11' and 8 more")
     assert one_of([], "x") == "nothing is registered here"
     assert one_of(["age"], "agee") == "'age' (did you mean 'age'?)"
+
+
+def test_every_code_is_explained_by_the_class_that_has_it() -> None:
+    class Private(ColumnNotFound):
+        """An error that a room raises without a code of its own."""
+
+    told = explained()
+    assert Private.code == "HF103"
+    assert {code: name for code, (name, _) in told.items()} == {kind.code: kind.__name__ for kind in ALL}
+    assert list(told) == sorted(told)
+    assert told["HF800"] == ("MissingExtra", "An optional dependency is needed and not installed.")

@@ -83,6 +83,14 @@ def test_evidence_says_what_it_is_about_in_words() -> None:
     assert sliced.subject_text == "age, 0.5, sex=Female"
 
 
+def test_the_case_of_a_promise_is_what_its_wildcard_and_its_slices_stand_for() -> None:
+    every = Promise("psi", "<=", Quantity(0.2), args=("*", 10.0), by=("sex",))
+    found = replace(MEASURED, args=("age", 10.0), slice=(("sex", "Female"),))
+    assert found.case_of(every) == "age, sex=Female"
+    assert MEASURED.case_of(Promise("recall", ">=", Quantity(0.8))) == ""
+    assert replace(MEASURED, args=("age",)).case_of(Promise("f", ">=", Quantity(0.8), args=("age",))) == ""
+
+
 def test_evidence_is_never_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         MEASURED.value = 1.0  # type: ignore[misc] # the refusal is what is tested

@@ -102,6 +102,8 @@ def test_every_unit_of_a_measure_has_a_unit_that_bounds_can_be_written_in() -> N
         (2e-9, "seconds", "0.002 us"),
         (86400 * 4000.0, "seconds", "4000 d"),
         (90.0, "seconds", "1.5 min"),
+        (math.inf, "seconds", "∞"),
+        (-math.inf, "bytes", "-∞"),
         (2_500_000, "bytes", "2.5 MB"),
         (0.5, "bytes", "0.5 B"),
         (0.0123456, "USD", "0.01235 USD"),

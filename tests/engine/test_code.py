@@ -22,8 +22,16 @@ def inner(x):
     return x * 2
 def unused(x):
     return x
-class Tool:
+class Base:
+    pass
+class Tool(Base):
     scale = 2
+    @property
+    def double(self):
+        return 2 * self.scale
+    @staticmethod
+    def fixed():
+        return 5
     def use(self, x):
         return x * self.scale
 def f(x, y=1):
@@ -64,6 +72,8 @@ def test_a_change_that_cannot_matter_keeps_the_digest(old, new):
         ("x * self.scale", "x + self.scale"),
         ('Path("data.csv")', 'Path("other.csv")'),
         ("for each in", "for other in"),
+        ("2 * self.scale", "3 * self.scale"),
+        ("return 5", "return 6"),
     ],
 )
 def test_a_change_in_what_the_function_uses_changes_the_digest(old, new):
@@ -74,6 +84,15 @@ def test_functions_that_call_each_other_have_a_digest():
     source = "def f(n):\n    return g(n)\ndef g(n):\n    return f(n - 1) if n else 0\n"
     assert _digest(source) == _digest(source)
     assert _digest(source.replace("n - 1", "n - 2")) != _digest(source)
+
+
+def test_sets_and_a_free_name_that_is_not_there_yet_have_a_digest():
+    source = (
+        "def make():\n    def f(x):\n        return x in {'a', 'b'} or late\n"
+        "    kept = f\n    late = 1\n    del late\n    return kept\nf = make()\n"
+    )
+    assert _digest(source) == _digest(source)
+    assert _digest(source.replace("'b'", "'c'")) != _digest(source)
 
 
 def test_what_a_closure_holds_counts():
@@ -87,7 +106,10 @@ def test_another_module_counts_by_name():
 
 
 def test_the_digest_is_the_same_in_another_process_with_another_hash_seed():
-    words = "import sys; sys.path.append({!r}); from engine_sample import summary, everything; from holdfast.engine._code import code_digest; print(code_digest(summary.function))"
+    words = (
+        "import sys; sys.path.append({!r}); from engine_sample import summary\n"
+        "from holdfast.engine._code import code_digest; print(code_digest(summary.function))"
+    )
     import engine_sample
 
     folder = engine_sample.__file__.rpartition("/")[0]

@@ -88,7 +88,7 @@ def test_a_pipeline_without_steps_returns_what_it_returns(engine):
 
 
 def test_a_wrong_parameter_names_the_pipeline_and_the_nearest(engine):
-    with pytest.raises(InvalidValue, match="pipeline 'chain' has no argument 'note'.*'notes'"):
+    with pytest.raises(InvalidValue, match=r"pipeline 'chain' has no argument 'note'.*'notes'"):
         engine.run(chain, {"x": 1, "note": ""})
 
 

@@ -57,7 +57,6 @@ def test_the_cluster_wants_a_token_and_has_no_dashboard(on_ray):
     import ray
 
     on_ray.run(inc, {"x": 1})
-    assert ray.get_runtime_context().gcs_address.startswith("127.0.0.1:")
     assert not ray._private.worker.global_worker.node.webui_url
     # A caller without a token is turned away: this would raise otherwise.
     refuse_open(ray.get_runtime_context().gcs_address)
@@ -125,7 +124,7 @@ def test_a_missing_ray_says_what_to_type(store, monkeypatch):
 
 def test_a_ray_without_tokens_is_too_old(store, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "2.51.1")
-    with pytest.raises(MissingExtra, match="older than 2.55"):
+    with pytest.raises(MissingExtra, match=r"older than 2\.55"):
         Engine(store, "ray")
 
 
@@ -155,6 +154,7 @@ ray.shutdown()
 """
 
 
+@pytest.mark.slow
 def test_a_cluster_that_answers_without_a_token_is_refused(store):
     env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     with (

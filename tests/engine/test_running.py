@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -325,7 +326,7 @@ def test_a_result_that_cannot_pass_is_refused_once_and_names_step_and_type(engin
 
 
 def test_a_parameter_that_cannot_pass_is_refused_before_anything_runs(engine):
-    with pytest.raises(Uncacheable, match="pipeline 'chain'|step 'inc'"):
+    with pytest.raises(Uncacheable, match=r"pipeline 'chain'|step 'inc'"):
         engine.run(chain, {"x": threading.Lock()})
     assert engine.store.journal.count() == 0
 
@@ -416,6 +417,36 @@ def test_a_cancelled_run_begins_no_further_step_and_can_be_resumed(engine, notes
     assert (again.id, again.state, again.value) == (run_id, "done", 2)
     assert again.step("until_file").state == "cached"
     assert noted(notes) == ["begun", "inc1"]
+
+
+def test_a_run_that_was_cancelled_and_goes_on_can_be_cancelled_again(engine, notes, tmp_path):
+    waits, run_id, thread, found = _begun(engine, notes, tmp_path)
+    engine.cancel(run_id)
+    (tmp_path / "go").touch()
+    thread.join()
+    (tmp_path / "go").unlink()
+    Path(notes).write_text("")
+    engine.clear_cache()
+    again = threading.Thread(target=lambda: found.append(engine.run(waits, {"path": str(tmp_path / "go")}, key="k")))
+    again.start()
+    wait_for(lambda: noted(notes) == ["begun"])
+    assert engine.cancel(run_id)
+    (tmp_path / "go").touch()
+    again.join()
+    assert [run.state for run in found] == ["cancelled", "cancelled"]
+
+
+def test_an_index_whose_pages_are_damaged_is_an_error_once_and_new_afterwards(store, notes):
+    index = store.root / "cache" / "steps" / "index.db"
+    with Engine(store) as engine:
+        engine.run(chain, {"x": 0, "n": 50})
+    data = bytearray(index.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    index.write_bytes(data)
+    with Engine(store) as engine:
+        with pytest.raises(StoreUnavailable, match="malformed"):
+            engine.run(chain, {"x": 0, "n": 50})
+        assert engine.run(chain, {"x": 0, "n": 50}).value == 50
 
 
 def test_a_run_that_is_over_cannot_be_cancelled(engine):

@@ -48,7 +48,7 @@ def test_a_map_over_nothing_or_over_lists_of_two_lengths_is_refused(columns, sai
 
 
 def test_a_map_with_a_wrong_fixed_argument_names_the_nearest():
-    with pytest.raises(InvalidValue, match="step 'inc' has no argument 'bye'.*did you mean 'by'"):
+    with pytest.raises(InvalidValue, match=r"step 'inc' has no argument 'bye'.*did you mean 'by'"):
         inc.map([1], bye=2)
 
 
@@ -57,7 +57,7 @@ def test_inside_a_pipeline_a_wrong_argument_names_the_step_and_the_nearest():
     def wrong() -> int:
         return inc(1, bye=2)
 
-    with pytest.raises(InvalidValue, match="step 'inc' has no argument 'bye'.*did you mean 'by'"):
+    with pytest.raises(InvalidValue, match=r"step 'inc' has no argument 'bye'.*did you mean 'by'"):
         wrong.trace({})
 
 

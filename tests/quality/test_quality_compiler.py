@@ -97,7 +97,7 @@ def test_what_is_no_check_of_rows_is_refused() -> None:
     with pytest.raises(InvalidValue, match="no check of rows"):
         compile_checks([parse("p99_latency <= 20 ms")])
     with pytest.raises(UnknownName, match="completeness"):
-        compile_checks([parse("completness(age) >= 1")])
+        compile_checks([parse("completeness_(age) >= 1")])
     with pytest.raises(InvalidValue, match="slices"):
         compile_checks([parse("completeness(age) >= 1 by sex")])
 

@@ -42,6 +42,8 @@ CASES: list[tuple[Any, Any, tuple[Any, ...], float, list[int]]] = [
     (typed, mistyped, ("code", "number"), 2 / 5, [2, 3, 4]),
     (typed, mistyped, ("code", "text"), 3 / 5, [0, 1]),
     (typed, mistyped, ("code", "date"), 1 / 5, [0, 1, 2, 4]),
+    (typed, mistyped, ("code", "integer"), 2 / 5, [2, 3, 4]),
+    (typed, mistyped, ("code", "boolean"), 1 / 5, [0, 2, 3, 4]),
     (typed, mistyped, ("age", "integer"), 3 / 4, [5]),
     (typed, mistyped, ("age", "number"), 1.0, []),
     (typed, mistyped, ("id", "boolean"), 1 / 6, [1, 2, 3, 4, 5]),
@@ -200,7 +202,7 @@ def test_a_check_of_the_wrong_kind_of_column_is_an_error(
         (allowed, ("id", "one"), "Expected a number"),
         (matches, ("sex", "("), "unclosed group"),
         (matches, ("sex", r"(?=x)"), "look-around"),
-        (typed, ("sex", "numbre"), "did you mean 'number'"),
+        (typed, ("sex", "numberr"), "did you mean 'number'"),
         (columns_present, (), "no columns"),
     ],
 )
@@ -240,6 +242,21 @@ def test_dates_have_ranges_in_iso_text() -> None:
     assert typed(rows, "day", "date").value == 1.0
     with pytest.raises(InvalidValue, match="ISO 8601"):
         in_range(rows, "day", "yesterday")
+
+
+def test_moments_with_a_zone_are_compared_as_moments() -> None:
+    rows = pl.DataFrame({"at": [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)]})
+    assert in_range(rows, "at", "2026-01-01", "2026-01-02T00:00:00+02:00").value == 0.5
+    naive = rows.with_columns(pl.col("at").dt.replace_time_zone(None))
+    assert in_range(naive, "at", high="2026-01-02T00:00:00+02:00").value == 0.5
+
+
+def test_a_table_without_columns_proves_nothing() -> None:
+    for compute in (unique, row_count):
+        with pytest.raises(NotMeasurable):
+            compute(pl.DataFrame())
+    with pytest.raises(NotMeasurable):
+        completeness(pl.DataFrame(), "*")
 
 
 def test_categorical_columns_are_text() -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import gzip
 import io
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from holdfast.core.errors import ColumnNotFound, HoldfastError, InvalidValue, UnknownField, UnreadableData
 from holdfast.quality.sources.csv import CsvSource
@@ -44,12 +47,15 @@ def read(folder: Path, data: bytes, settings: dict[str, Any] | None = None, *, n
         (b"a;b\n1,5;2\n2,5;3\n", {"decimal_comma": True}, [(1.5, 2), (2.5, 3)]),
         (b"a|b\n1|2\n", {}, [(1, 2)]),
         (b"a,b|c\n1,2|3\n", {"delimiter": "|"}, [("1,2", 3)]),
-        (b"a,b\n1,caf\xe9\n", {"encoding": "latin-1"}, [(1, "café")]),
+        (b"a,b\n1,cof\xe9\n", {"encoding": "latin-1"}, [(1, "cofé")]),
         ("a,b\n1,é\n".encode("utf-16"), {"encoding": "utf-16"}, [(1, "é")]),
         (b"a,b\n1,NA\n2,x\n", {"missing": ["NA"]}, [(1, None), (2, "x")]),
         (b"a,b\n01,1.50\n", {"infer": False}, [("01", "1.50")]),
         (b"zip,b\n01234,1\n", {"types": {"zip": "category"}}, [("01234", 1)]),
         (b"a,b\n1,0\n0,1\n", {"types": {"b": "boolean"}}, [(1, False), (0, True)]),
+        (b"a\n2020-01-31\n", {"types": {"a": "time"}}, [(date(2020, 1, 31),)]),
+        (b"a\ntrue\nfalse\n", {"types": {"a": "boolean"}}, [(True,), (False,)]),
+        (b"a\ntrue\nfalse\n", {"types": {"a": "number"}}, [(1.0,), (0.0,)]),
         (b",b\n0,1\n", {}, [(0, 1)]),
         (b"a\n123456789012345678901234567890\n", {}, [("123456789012345678901234567890",)]),
     ],
@@ -63,7 +69,7 @@ def test_a_csv_is_read_as_it_was_written(
 @pytest.mark.parametrize(
     ("data", "settings", "error", "said"),
     [
-        (b"a,b\n1,caf\xe9\n", {}, UnreadableData, r'line 2, byte 9: .*0xe9.*"encoding": "latin-1"'),
+        (b"a,b\n1,cof\xe9\n", {}, UnreadableData, r'line 2, byte 9: .*0xe9.*"encoding": "latin-1"'),
         (b"a,b\n1,\x93x\x94\n", {}, UnreadableData, r'byte 6.*"encoding": "cp1252"'),
         ("a,b\n1,é\n".encode("utf-16"), {}, UnreadableData, '"encoding": "utf-16"'),
         (b"a,b\n1,\xff\n", {"encoding": "ascii"}, UnreadableData, "not ASCII: byte 6"),
@@ -72,16 +78,17 @@ def test_a_csv_is_read_as_it_was_written(
         (b"a,b\n1,2\n1,2,3\n", {}, UnreadableData, "line 3: a record of 3 fields under 2 headings"),
         (b"a,b\n1,2\n1\n1,2\n", {}, UnreadableData, "line 3: a record of 1 fields under 2 headings"),
         (b'a,b\n"1,2\n3,4\n', {}, UnreadableData, "line 2: .*a quote that is not closed"),
+        (b'a,b\n"x"y,1\n', {}, UnreadableData, "cannot be parsed.*RFC 4180"),
         (b"", {}, UnreadableData, "empty"),
         (b"\n\n", {}, UnreadableData, "blank lines"),
         (b"a,b\n1,2\n", {"encoding": "latin-99"}, InvalidValue, "no encoding 'latin-99'"),
         (b"a,b\n1,2\n", {"encoding": "hex"}, InvalidValue, "no encoding of text"),
         (b"a,b\n1,2\n", {"encoding": 8}, InvalidValue, "setting encoding: 8"),
-        (b"a,b\n1,2\n", {"encodin": "utf-8"}, UnknownField, "did you mean 'encoding'"),
+        (b"a,b\n1,2\n", {"encodings": "utf-8"}, UnknownField, "did you mean 'encoding'"),
         (b"a,b\n1,2\n", {"delimiter": ",,"}, InvalidValue, "one character"),
         (b"a,b\n1,x\n", {"types": {"b": "number"}}, UnreadableData, "column 'b' are no number, first in row 0"),
         (b"a,b\n1,x\n", {"types": {"bb": "number"}}, ColumnNotFound, "did you mean 'b'"),
-        (b"a,b\n1,x\n", {"types": {"b": "numbr"}}, InvalidValue, "did you mean 'number'"),
+        (b"a,b\n1,x\n", {"types": {"b": "numberr"}}, InvalidValue, "did you mean 'number'"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where_and_why(
@@ -160,7 +167,7 @@ def test_a_parquet_file_that_cannot_be_read_says_why(
 def test_a_file_that_is_not_there_is_named_with_its_nearest(tmp_path: Path, source: CsvSource | ParquetSource) -> None:
     (tmp_path / "people.csv").write_bytes(b"a\n1\n")
     with pytest.raises(UnreadableData, match=r"no such file.*'people\.csv' beside it"):
-        source.read(str(tmp_path / "peopl.csv"), {})
+        source.read(str(tmp_path / "people2.csv"), {})
     with pytest.raises(UnreadableData, match="folder"):
         source.read(str(tmp_path), {})
     with pytest.raises(UnreadableData, match="no such file"):
@@ -184,3 +191,14 @@ def test_messages_with_stray_quotes_survive_a_round_through_csv(spam_file: Path,
     again = CsvSource().read(str(tmp_path / "sms.csv"), {"infer": False})
     assert again.height == rows.height == 5574
     assert again["label"].to_list() == rows["label"].to_list()
+
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), min_size=1, max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=8))
+def test_what_polars_writes_is_what_is_read(tmp_path: Path, rows: list[tuple[str, str, str]]) -> None:
+    table = pl.DataFrame(rows, schema=["a", "b", "c"], orient="row")
+    table.write_csv(tmp_path / "round.csv", quote_style="always")
+    assert CsvSource().read(str(tmp_path / "round.csv"), {"infer": False, "delimiter": ","}).rows() == rows

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+from pg8000.native import Connection
 
 from holdfast.store import Store, open_store
 from holdfast.store.database import Database
@@ -43,6 +43,7 @@ class Cluster:
         self.binaries = binaries
         self.folder = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
         self.user: tuple[str, ...] = ()
+        self.free: list[str] = []
         if os.geteuid() == 0:  # the server refuses to run as root
             owner = pwd.getpwnam("postgres")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -60,10 +61,6 @@ class Cluster:
         data = str(self.folder / "data")
         self.run("initdb", "-D", data, "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         self.start()
-        template = self.url("template_holdfast", create=True)
-        database = Database(template)
-        upgrade(database)
-        database.close()
 
     def start(self) -> None:
         options = (
@@ -76,29 +73,41 @@ class Cluster:
     def stop(self) -> None:
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
 
-    def sql(self, text: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
-        engine = sa.create_engine(
-            f"postgresql+pg8000://holdfast@127.0.0.1:{self.port}/{database}", isolation_level="AUTOCOMMIT"
-        )
-        try:
-            with engine.connect() as connection:
-                result = connection.execute(sa.text(text))
-                return [tuple(row) for row in result] if result.returns_rows else []
-        finally:
-            engine.dispose()
+    def sql(self, *statements: str, database: str = "postgres", **values: object) -> list[list[object]]:
+        """Run statements in autocommit, on a connection of their own; the rows of the last one."""
+        place = {"host": "127.0.0.1", "port": self.port, "database": database, "ssl_context": False}
+        with Connection("holdfast", **place) as connection:
+            return [list(connection.run(each, **values) or []) for each in statements][-1]
 
-    def url(self, name: str, *, create: bool = False) -> str:
-        if create:
-            self.sql(f"CREATE DATABASE {name}")
+    def url(self, name: str) -> str:
         return f"postgresql://holdfast@127.0.0.1:{self.port}/{name}"
 
-    def fresh(self, *, empty: bool = False) -> str:
+    def empty(self) -> str:
+        """A new database without a table."""
         name = f"t{next(_numbers)}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else 'template_holdfast'}")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
         return self.url(name)
 
-    def drop(self, url: str) -> None:
-        self.sql(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+    def take(self) -> str:
+        """A database with the schema and nothing in it; `give` takes it back."""
+        if not self.free:
+            self.free.append(self.empty())
+            database = Database(self.free[-1])
+            upgrade(database)
+            database.close()
+        return self.free.pop()
+
+    def give(self, url: str) -> None:
+        self.end_sessions(url)
+        gone = [f"DELETE FROM {name}" for name in ("events", "head", "streams", "state", "leases", "outbox")]  # noqa: S608
+        head = "INSERT INTO head (id, seq, hash, latest) VALUES (1, 0, repeat('0', 64), '')"
+        self.sql(*gone, head, database=url.rpartition("/")[2])
+        self.free.append(url)
+
+    def end_sessions(self, url: str) -> int:
+        """End every session in a database, as an administrator (or a fail-over) does; how many there were."""
+        name = url.rpartition("/")[2]
+        return len(self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", name=name))
 
 
 @pytest.fixture(scope="session")
@@ -122,9 +131,9 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def postgres_url(cluster: Cluster) -> Iterator[str]:
-    url = cluster.fresh()
+    url = cluster.take()
     yield url
-    cluster.drop(url)
+    cluster.give(url)
 
 
 @pytest.fixture

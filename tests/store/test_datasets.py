@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -131,6 +130,6 @@ def test_rows_that_were_swapped_are_never_given_out(store: Store) -> None:
 
 def test_rows_that_are_gone_are_unreadable(store: Store) -> None:
     version = store.datasets.add("income", ROWS, roles={}, reason="first rows")
-    os.remove(next((store.root / "tables").glob("*/*.parquet")))
+    next((store.root / "tables").glob("*/*.parquet")).unlink()
     with pytest.raises(UnreadableData):
         store.datasets.read(version.digest)

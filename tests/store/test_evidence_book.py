@@ -39,7 +39,7 @@ def store(sqlite_store: Store) -> Store:
 def tamper(store: Store, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     found = store.state.get("evidence", FOUND.id)
     assert found is not None
-    monkeypatch.setattr(store.state, "get", lambda kind, key: {**found, **changes})
+    monkeypatch.setattr(store.state, "get", lambda *_: {**found, **changes})
 
 
 def test_evidence_reads_back_as_it_was_recorded(store: Store) -> None:

@@ -61,11 +61,13 @@ def test_a_signing_key_that_others_can_read_is_refused(keys: Keys) -> None:
         Keys(keys.folder).sign(b"")
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+)
 def test_a_damaged_signing_key_is_not_replaced_by_a_new_one(keys: Keys, content: bytes) -> None:
     keys.sign(b"")
     (keys.folder / "signing.key").write_bytes(content)
-    with pytest.raises(StoreError, match="expected|Expected"):
+    with pytest.raises(StoreError, match="Expected an Ed25519 key"):
         Keys(keys.folder).sign(b"")
     assert (keys.folder / "signing.key").read_bytes() == content
 

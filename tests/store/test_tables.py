@@ -297,7 +297,7 @@ def test_a_compaction_that_is_overtaken_loses_no_row(tables: Tables, monkeypatch
 def test_a_table_that_is_always_overtaken_is_given_up(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     tables.append("people", ROWS)
     tables.append("people", ROWS)
-    monkeypatch.setattr(Tables, "_try_write", lambda *args, **kwargs: False)
+    monkeypatch.setattr(Tables, "_try_write", lambda *_, **__: False)
     monkeypatch.setattr(module, "_ATTEMPTS", 3)
     with pytest.raises(StoreUnavailable, match="being written all the time"):
         tables.append("people", ROWS)

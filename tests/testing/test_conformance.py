@@ -38,7 +38,7 @@ def test_every_remedy_conforms(name: str) -> None:
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("name", _registered("trainer"))
 def test_every_trainer_conforms(name: str, task: str) -> None:
-    check_trainer(registry.get("trainer", name), task=task, budget_s=5.0)
+    check_trainer(registry.get("trainer", name), task=task, budget_s=3.0)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])

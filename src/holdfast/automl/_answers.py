@@ -65,17 +65,37 @@ def platt(margin: np.ndarray, target: np.ndarray, weights: np.ndarray, task: str
     J. Platt (1999), "Probabilistic outputs for support vector machines"; for several classes one scale, the temperature
     of Guo et al. (2017), "On calibration of modern neural networks".
     """
-    from scipy.optimize import minimize
-
-    def mean_loss(point: np.ndarray) -> float:
-        moved = np.exp(point[0]) * margin + (point[1] if task == "binary" else 0.0)
-        return float(np.average(losses(moved, target, task), weights=weights))
-
-    start = np.zeros(2 if task == "binary" else 1)
-    found = minimize(mean_loss, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-8, "maxiter": 200})
-    made = Calibration(float(np.exp(found.x[0])), float(found.x[1]) if task == "binary" else 0.0)
+    two = task == "binary"
+    made = _line(margin[:, 0], target, weights) if two else _temperature(margin, target, weights, task)
     gain = losses(margin, target, task) - losses(made.line(margin), target, task)
     return made if better(gain, weights) else Calibration()
+
+
+def _line(margin: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Calibration:
+    # Newton's method on two numbers; a step that would leave the increasing lines ends it.
+    point = np.array([1.0, 0.0])
+    inputs = np.column_stack([margin, np.ones(len(margin))])
+    for _ in range(20):
+        probability = sigmoid(inputs @ point)
+        gradient = inputs.T @ (weights * (probability - target))
+        curvature = (inputs * (weights * probability * (1.0 - probability))[:, None]).T @ inputs
+        step = np.linalg.solve(curvature + 1e-9 * np.trace(curvature) * np.eye(2) + 1e-12 * np.eye(2), gradient)
+        if not np.isfinite(step).all() or point[0] - step[0] <= 0.0:
+            return Calibration()
+        point = point - step
+        if np.abs(step).max() < 1e-7:
+            break
+    return Calibration(float(point[0]), float(point[1]))
+
+
+def _temperature(margin: np.ndarray, target: np.ndarray, weights: np.ndarray, task: str) -> Calibration:
+    from scipy.optimize import minimize_scalar
+
+    def mean_loss(logarithm: float) -> float:
+        return float(np.average(losses(np.exp(logarithm) * margin, target, task), weights=weights))
+
+    found = minimize_scalar(mean_loss, bounds=(-4.0, 4.0), method="bounded", options={"xatol": 1e-4})
+    return Calibration(float(np.exp(found.x)))
 
 
 def better(gain: np.ndarray, weights: np.ndarray) -> bool:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from holdfast.automl._answers import Calibration, answers, better, platt
+from holdfast.automl._answers import Calibration, answers, better
 from holdfast.automl._portfolio import DEFAULTS
 from holdfast.automl._promises import Constraints, Judged
-from holdfast.core.models import CLASSIFICATION
 from holdfast.core.subjects import Scored
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ def choose(
     trials: list[Trial],
     constraints: Constraints,
     *,
-    calibrate: bool,
     threshold: float | None,
     deadline: float,
 ) -> Choice | None:
@@ -76,8 +74,6 @@ def choose(
         All trials.
     constraints
         The promises that can be measured on held-out answers.
-    calibrate
-        Whether a margin may be calibrated.
     threshold
         Least probability of the positive class to answer with it; None: 0.5, or another one where promises need it.
     deadline
@@ -90,7 +86,7 @@ def choose(
     for trial in order[:MOST_JUDGED]:
         if best is not None and time.monotonic() >= deadline:
             break
-        made = _judge(problem, trial, constraints, calibrate=calibrate, threshold=threshold)
+        made = _judge(problem, trial, constraints, threshold=threshold)
         if best is None or made.judged.violation < best.judged.violation:
             best = made
         if best.judged.kept:
@@ -108,7 +104,7 @@ def _why(first: Trial, taken: Choice, constraints: Constraints) -> list[str]:
         notes.append(
             f"{taken.trial.config.name!r} was taken instead: it is nearer to keeping every promise out of fold"
         )
-    if not taken.calibration.none:
+    if not taken.trial.calibration.none:
         notes.append(f"margin calibrated: {taken.calibration.scale:.4g} x + {taken.calibration.offset:.4g}")
     if taken.threshold != 0.5:
         notes.append(f"answers positive from probability {taken.threshold:.4g}")
@@ -121,18 +117,12 @@ def _why(first: Trial, taken: Choice, constraints: Constraints) -> list[str]:
     return notes
 
 
-def _judge(
-    problem: Problem, trial: Trial, constraints: Constraints, *, calibrate: bool, threshold: float | None
-) -> Choice:
+def _judge(problem: Problem, trial: Trial, constraints: Constraints, *, threshold: float | None) -> Choice:
     if trial.margin is None:
         return Choice(trial, Calibration(), threshold or 0.5, Judged(np.inf), ())
     seen = np.isfinite(trial.margin).all(axis=1)
-    margin, target, weights = trial.margin[seen], problem.target[seen], problem.weights[seen]
-    calibration = Calibration()
-    if calibrate and problem.task in CLASSIFICATION:
-        calibration = platt(margin, target, weights, problem.task)
-    if problem.task not in CLASSIFICATION:
-        calibration = Calibration(problem.scale, problem.centre)
+    margin = trial.margin[seen]
+    calibration = trial.calibration if problem.classifies else Calibration(problem.scale, problem.centre)
     score = answers(margin, problem.task, calibration)
     used = 0.5 if threshold is None else threshold
     leaves = trial.leaves

@@ -87,6 +87,11 @@ class Problem:
         return self.rows.height
 
     @property
+    def classifies(self) -> bool:
+        """Whether the answers are probabilities of classes."""
+        return self.task in CLASSIFICATION
+
+    @property
     def outputs(self) -> int:
         """Width of the margin: the number of classes when there are more than two, else 1."""
         return len(self.schema.classes) if self.task == "multiclass" else 1

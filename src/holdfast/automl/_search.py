@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.automl import _encoding
-from holdfast.automl._answers import losses, mean_and_error
+from holdfast.automl._answers import Calibration, losses, mean_and_error, platt
 from holdfast.automl._learners import (
     MOST_ROUNDS,
     Boosted,
@@ -23,11 +23,13 @@ from holdfast.automl._learners import (
     lightgbm_params,
     quiet,
 )
-from holdfast.automl._portfolio import from_point, portfolio, space, to_point
+from holdfast.automl._portfolio import DEFAULTS, from_point, portfolio, space, to_point
 from holdfast.core.errors import TrainingFailed
 
 if TYPE_CHECKING:
     from holdfast.automl._problem import Problem
+
+NONE = Calibration()
 
 #: Trials that a search makes at most, so that one with time to spare ends at the same place every time.
 MOST_TRIALS = 60
@@ -44,7 +46,7 @@ class Trial:
     state
         ``done``, ``pruned`` (clearly worse after some folds), ``cut`` (the time was over) or ``failed``.
     score, error
-        Mean loss over the held-out rows and its standard error; None unless done.
+        Mean loss over the held-out rows, after calibration, and its standard error; None unless done.
     seconds
         What all folds took.
     rounds
@@ -52,7 +54,11 @@ class Trial:
     margin
         Shape (n, outputs): mean held-out margin; NaN for rows never held out. None unless done.
     rows
-        Shape (n,): loss of each row; NaN for rows never held out. None unless done.
+        Shape (n,): loss of each row, after calibration; NaN for rows never held out. None unless done.
+    raw
+        Shape (n,): loss of each row as the folds gave it, what a race is run on. None unless done.
+    calibration
+        Line that the held-out margin asks for.
     leaves
         Leaves of a fold's trees, for an estimate of the size.
     """
@@ -65,6 +71,8 @@ class Trial:
     rounds: int | None = None
     margin: np.ndarray | None = None
     rows: np.ndarray | None = None
+    raw: np.ndarray | None = None
+    calibration: Calibration = NONE
     leaves: int = 0
     steps: tuple[float, ...] = ()
 
@@ -78,6 +86,7 @@ class Trial:
             "score": self.score,
             "error": self.error,
             "rounds": self.rounds,
+            "calibration": [self.calibration.scale, self.calibration.offset],
             "seconds": round(self.seconds, 3),
         }
 
@@ -90,6 +99,7 @@ class Bench:
     seed: int
     threads: int
     most_rounds: int = MOST_ROUNDS
+    calibrate: bool = True
     _matrices: dict[str, tuple[_encoding.Encoding, np.ndarray]] = field(default_factory=dict)
     _whole: Any = None
     _sets: dict[int, tuple[Any, Any]] = field(default_factory=dict)
@@ -214,10 +224,32 @@ class Bench:
             tally = _Tally.of(problem)
             for fold, margin in zip(problem.folds, moved, strict=True):
                 tally.add(fold.held, margin)
-        score, error = tally.score()
-        seconds = time.monotonic() - start
-        steps = tuple(tally.steps)
-        return Trial(config, "done", score, error, seconds, rounds, tally.margin(), tally.rows(), leaves, steps)
+        done = Trial(
+            config,
+            "done",
+            rounds=rounds,
+            margin=tally.margin(),
+            raw=tally.rows(),
+            leaves=leaves,
+            steps=tuple(tally.steps),
+        )
+        return replace(self._calibrated(done), seconds=time.monotonic() - start)
+
+    def _calibrated(self, trial: Trial) -> Trial:
+        # A default that learns too long ranks rows well and believes itself too much: judged before calibration, it
+        # would lose to models that are worse once calibrated.
+        problem = self.problem
+        if trial.margin is None or trial.raw is None:
+            return trial
+        seen = np.isfinite(trial.raw)
+        margin, target, weights = trial.margin[seen], problem.target[seen], problem.weights[seen]
+        line = platt(margin, target, weights, problem.task) if self.calibrate and problem.classifies else NONE
+        rows = trial.raw
+        if not line.none:
+            rows = np.full(problem.n, np.nan)
+            rows[seen] = losses(line.line(margin), target, problem.task)
+        score, error = mean_and_error(rows[seen], weights)
+        return replace(trial, score=score, error=error, rows=rows, calibration=line)
 
     def _curve(self, config: Config, index: int, deadline: float) -> Curve:
         train, held = self.sets(index)
@@ -341,7 +373,9 @@ class Search:
             share = max(spent, len(self.trials) / self.most)
             self.progress(min(0.95, max(0.0, share)), f"trial {len(self.trials) + 1}: {config.name}")
         try:
-            trial = self.bench.run(config, deadline=self.deadline(), hopeless=self._hopeless)
+            # What the others are measured against is never given up half way.
+            hopeless = _never if config.name in DEFAULTS else self._hopeless
+            trial = self.bench.run(config, deadline=self.deadline(), hopeless=hopeless)
         except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
             # A configuration that cannot be fitted (a singular matrix, say) is a trial that failed, on the record.
             trial = Trial(replace(config, params={**config.params, "reason": str(error)[:200]}), "failed")
@@ -355,13 +389,14 @@ class Search:
 
     def _hopeless(self, rows: np.ndarray) -> bool:
         # Racing (Maron & Moore 1994): given up when worse than the best by more than two paired standard errors.
-        best = self.best()
-        if best is None or best.rows is None:
+        done = [trial for trial in self.trials if trial.raw is not None]
+        if not done:
             return False
-        seen = np.isfinite(rows) & np.isfinite(best.rows)
+        best = min((np.asarray(trial.raw) for trial in done), key=lambda raw: float(np.nanmean(raw)))
+        seen = np.isfinite(rows) & np.isfinite(best)
         if seen.sum() < 20:
             return False
-        worse, error = mean_and_error(rows[seen] - best.rows[seen], self.bench.problem.weights[seen])
+        worse, error = mean_and_error(rows[seen] - best[seen], self.bench.problem.weights[seen])
         return worse > 2.0 * error
 
     def _tpe(self, *, linear: bool) -> None:
@@ -393,6 +428,11 @@ class Search:
             return
         ranges = _distributions(point, linear=linear)
         study.add_trial(optuna.trial.create_trial(params=point, distributions=ranges, value=trial.score))
+
+
+def _never(rows: np.ndarray) -> bool:
+    del rows
+    return False
 
 
 def _suggest(asked: Any, *, linear: bool) -> dict[str, Any]:

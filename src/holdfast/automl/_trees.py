@@ -17,6 +17,9 @@ from holdfast.core.errors import ExportFailed
 if TYPE_CHECKING:
     from onnx import NodeProto
 
+#: LightGBM's kZeroThreshold.
+ZERO = np.float32(1e-35)
+
 
 def rounded_down(thresholds: np.ndarray) -> np.ndarray:
     """Greatest float32 not above each float64, shape kept.
@@ -30,6 +33,14 @@ def rounded_down(thresholds: np.ndarray) -> np.ndarray:
         near = thresholds.astype(np.float32)
     above = near.astype(np.float64) > thresholds
     near[above] = np.nextafter(near[above], np.float32(-np.inf))
+    return near
+
+
+def branching(thresholds: np.ndarray) -> np.ndarray:
+    """Float32 thresholds that ask a float32 number what LightGBM asks it: a number within `ZERO` of 0 is read as 0."""
+    near = rounded_down(thresholds)
+    near[(near < 0.0) & (near >= -ZERO)] = np.nextafter(-ZERO, np.float32(-np.inf))
+    near[(near >= 0.0) & (near < ZERO)] = ZERO
     return near
 
 
@@ -93,7 +104,7 @@ def ensemble_node(dump: Mapping[str, Any], *, outputs: int, inside: str, outside
     flat = _Ensemble()
     for index, tree in enumerate(dump["tree_info"]):
         _walk(tree["tree_structure"], index, index % outputs, flat)
-    thresholds = rounded_down(np.array(flat.value, dtype=np.float64))
+    thresholds = branching(np.array(flat.value, dtype=np.float64))
     return helper.make_node(
         "TreeEnsembleRegressor",
         [inside],

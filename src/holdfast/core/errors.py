@@ -406,6 +406,7 @@ def explained() -> dict[str, tuple[str, str]]:
     waiting: list[type[HoldfastError]] = [HoldfastError]
     while waiting:
         each = waiting.pop()
-        found[each.code] = (each.__name__, (each.__doc__ or "").splitlines()[0])
+        # A room's own error that has no code of its own stands under that of its parent, which came first.
+        found.setdefault(each.code, (each.__name__, (each.__doc__ or "").partition("\n")[0]))
         waiting.extend(each.__subclasses__())
     return dict(sorted(found.items()))

@@ -10,7 +10,8 @@ from typing import Any
 
 from holdfast.core.digests import digest_of, plain
 from holdfast.core.errors import InvalidValue, one_of
-from holdfast.core.promises import Argument, Promise
+from holdfast.core.promises import EVERY_COLUMN, Argument, Promise
+from holdfast.core.units import number_text
 
 STATUSES = ("measured", "estimated", "simulated", "failed")
 
@@ -137,8 +138,14 @@ class Evidence:
     @property
     def subject_text(self) -> str:
         """Arguments and slice in words, such as ``age`` or ``sex=Female``."""
-        words = [str(each) for each in self.args] + [f"{column}={value}" for column, value in self.slice]
-        return ", ".join(words)
+        words = [each if isinstance(each, str) else number_text(each) for each in self.args]
+        return ", ".join([*words, *(f"{column}={value}" for column, value in self.slice)])
+
+    def case_of(self, promise: Promise) -> str:
+        """Which case of a promise this is, in words: the columns that ``*`` stood for, the slice; often nothing."""
+        pairs = zip(promise.args, self.args, strict=False)
+        words = [str(found) for asked, found in pairs if asked == EVERY_COLUMN]
+        return ", ".join([*words, *(f"{column}={value}" for column, value in self.slice)])
 
 
 class State(StrEnum):

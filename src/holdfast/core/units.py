@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from math import isfinite
@@ -168,6 +169,8 @@ def show(base: float, measure_unit: str) -> str:
 
 
 def _scaled(base: float, scale: tuple[tuple[str, float], ...]) -> str:
+    if math.isinf(base):
+        return "∞" if base > 0 else "-∞"
     for symbol, factor in scale:
         if abs(base) >= factor:
             return f"{_three_digits(base / factor)} {symbol}"

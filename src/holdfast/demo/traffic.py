@@ -71,11 +71,20 @@ def _told_port(place: Path, pid: int) -> int | None:
 
 def _ready(port: int) -> bool:
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("GET", "/v2/health/ready")
-        return connection.getresponse().status == 200
+        with _connected(port, timeout_s=5) as connection:
+            connection.request("GET", "/v2/health/ready")
+            return connection.getresponse().status == 200
     except OSError:
         return False
+
+
+@contextmanager
+def _connected(port: int, *, timeout_s: float = 30) -> Iterator[http.client.HTTPConnection]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 @dataclass(slots=True)
@@ -107,30 +116,26 @@ def send(
     """
     sent = Sent()
     features = rows.drop(target, *beside)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    for start in range(0, rows.height, batch):
-        body: dict[str, Any] = {"rows": features[start : start + batch].to_dicts()}
-        if beside:
-            body["context"] = rows.select(beside)[start : start + batch].to_dicts()
-        answer = _post(connection, f"/predict/{model}", body)
-        sent.ids.append(answer["id"])
-        sent.labels.append(rows[target][start : start + batch].to_list())
-        sent.versions.add(str(answer["version"]))
-        sent.rows += len(answer["predictions"])
-        told(start / rows.height, "sending traffic")
-    connection.close()
+    with _connected(port) as connection:
+        for start in range(0, rows.height, batch):
+            body: dict[str, Any] = {"rows": features[start : start + batch].to_dicts()}
+            if beside:
+                body["context"] = rows.select(beside)[start : start + batch].to_dicts()
+            answer = _post(connection, f"/predict/{model}", body)
+            sent.ids.append(answer["id"])
+            sent.labels.append(rows[target][start : start + batch].to_list())
+            sent.versions.add(str(answer["version"]))
+            sent.rows += len(answer["predictions"])
+            told(start / rows.height, "sending traffic")
     return sent
 
 
 def label(port: int, sent: Sent) -> int:
     """Send the true labels, late; the number of rows that got one."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    count = 0
-    for identity, labels in zip(sent.ids, sent.labels, strict=True):
-        _post(connection, "/feedback", {"id": identity, "labels": labels})
-        count += len(labels)
-    connection.close()
-    return count
+    with _connected(port) as connection:
+        for identity, labels in zip(sent.ids, sent.labels, strict=True):
+            _post(connection, "/feedback", {"id": identity, "labels": labels})
+    return sum(len(labels) for labels in sent.labels)
 
 
 def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +150,8 @@ def _post(connection: http.client.HTTPConnection, path: str, body: dict[str, Any
 
 def running_version(port: int, model: str) -> str | None:
     """Model version that the server runs as champion, by its own word; None when it does not say."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("GET", f"/v2/models/{model}")
-    response = connection.getresponse()
-    told = json.loads(response.read() or b"{}")
-    connection.close()
+    with _connected(port) as connection:
+        connection.request("GET", f"/v2/models/{model}")
+        told = json.loads(connection.getresponse().read() or b"{}")
     running = told.get("holdfast", {}).get("champion")
     return str(running) if running else None

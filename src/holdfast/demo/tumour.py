@@ -61,7 +61,7 @@ def tumour() -> Example:
     """The example: 569 real cases, four typing slips, and a second clinic that is simulated."""
     import polars as pl
 
-    rows = _rows()
+    rows = cases()
     history = _slips(rows.head(HISTORY))
     before = rows.slice(HISTORY, BEFORE)
     later = second_clinic(rows.slice(HISTORY + BEFORE))
@@ -83,7 +83,8 @@ def tumour() -> Example:
     )
 
 
-def _rows() -> pl.DataFrame:
+def cases() -> pl.DataFrame:
+    """The 569 real cases, shuffled: an id, thirty features, the diagnosis."""
     import numpy as np
     import polars as pl
     from sklearn.datasets import load_breast_cancer

@@ -79,6 +79,13 @@ class Cache:
             raise
         return connection
 
+    def _drop(self) -> None:
+        """Put a damaged index away: the next use begins a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._remove()
+
     def _remove(self) -> None:
         for name in ("index.db", "index.db-wal", "index.db-shm"):
             (self.folder / name).unlink(missing_ok=True)
@@ -89,6 +96,8 @@ class Cache:
             try:
                 yield self._open()
             except (sqlite3.Error, OSError) as error:
+                if isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error):
+                    self._drop()
                 raise StoreUnavailable(
                     f"the cache of steps cannot be used: {error}",
                     where=str(self.folder),

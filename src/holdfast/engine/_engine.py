@@ -227,7 +227,8 @@ class Engine:
         plan = Plan(graph)
         recorder = Recorder(self.store, self.cache, run=run, model=model, executor=self.executor.name)
         opening = {"id": run, "name": name, "pipeline": plan.digest, "params": params, "model": model}
-        recorder.open({**opening, "executor": self.executor.name, "key": key})
+        resumed = self.store.journal.by_key(f"run:{run}:started") is not None
+        recorder.open({**opening, "executor": self.executor.name, "key": key, "resumed": resumed})
         stop = Stop(self._flag(run))
         stop.clear()
         scheduler = Scheduler(

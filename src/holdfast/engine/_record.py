@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST = 64
 _LONGEST_S = 2.0
+_ERROR_CHARS = 300
 
 
 class Recorder:
@@ -34,6 +35,7 @@ class Recorder:
         self.model = model
         self.executor = executor
         self._opening: dict[str, Any] | None = None
+        self._opening_key: str | None = None
         self._waiting: list[NewEvent] = []
         self._keys: list[str] = []
         self._since = 0.0
@@ -41,6 +43,8 @@ class Recorder:
     def open(self, payload: dict[str, Any]) -> None:
         """Note how the run begins; it is written with the first thing that must be durable."""
         self._opening = payload
+        # The first beginning is found again by its key; going on with a run is another event.
+        self._opening_key = None if payload.get("resumed") else f"run:{self.run}:started"
 
     def begin(self) -> None:
         """Make ``run.started`` durable; called before a step is executed."""
@@ -56,14 +60,15 @@ class Recorder:
             "step": record.name,
             "key": record.key,
             "state": record.state,
-            "seconds": round(record.seconds, 6),
+            "seconds": _seconds(record.seconds),
             "attempts": record.attempts,
             "inputs": list(record.inputs),
             "output": record.output,
             "executor": self.executor,
         }
         if record.error is not None:
-            payload["error"] = record.error
+            # The first line, cut: the journal is no place for the data that an error may quote.
+            payload["error"] = record.error.splitlines()[0][:_ERROR_CHARS]
         self._waiting.append(self._event("step.finished", payload))
         if entry is not None:
             self._keys.append(entry)
@@ -73,7 +78,7 @@ class Recorder:
     def close(self, *, state: str, seconds: float, steps: list[StepRecord]) -> None:
         """Write everything that waits, and ``run.finished``."""
         told = {each.name: {"key": each.key, "state": each.state, "output": each.output} for each in steps}
-        payload = {"id": self.run, "state": state, "seconds": round(seconds, 6), "steps": told}
+        payload = {"id": self.run, "state": state, "seconds": _seconds(seconds), "steps": told}
         self._waiting.append(self._event("run.finished", payload))
         self.flush()
 
@@ -81,7 +86,7 @@ class Recorder:
         """Append what waits, all of it or nothing."""
         events = list(self._waiting)
         if self._opening is not None:
-            events.insert(0, self._event("run.started", self._opening, key=f"run:{self.run}:started"))
+            events.insert(0, self._event("run.started", self._opening, key=self._opening_key))
         if events:
             self.store.journal.append_all(events)
         self._opening = None
@@ -94,3 +99,8 @@ class Recorder:
         from holdfast.store.journal import NewEvent
 
         return NewEvent(kind, payload, model=self.model, key=key)
+
+
+def _seconds(found: float) -> float:
+    # To the millisecond; a shorter time would need an exponent, which the journal's fast writer leaves to a slow one.
+    return round(found, 3)

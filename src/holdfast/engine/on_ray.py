@@ -3,7 +3,8 @@
 Needs the extra ``ray``. Ray's own default is a cluster that runs code for whoever reaches it (CVE-2023-48022,
 CVE-2025-62593). Here token authentication is always on: a cluster that is started gets a token that only this process
 and its children know, and no dashboard; a cluster that is joined must turn away a caller without a token, which is
-tried before anything is sent to it. Ray carries our bytes and never an object of a step: what a step takes and gives is
+tried before anything is sent to it. (Ray's own ports listen on every interface, whatever one asks: the token is what
+guards them.) Ray carries our bytes and never an object of a step: what a step takes and gives is
 sealed before it and opened after it.
 """
 
@@ -89,6 +90,8 @@ class RayExecutor:
 
     def submit(self, job: Job, stop: Stop) -> Future[Outcome]:
         """Start a job on the cluster."""
+        # In the caller's thread: Ray sets signal handlers when it begins, and may do so in the main thread only.
+        self._connect()
         return self._threads.submit(self._run, job, stop)
 
     def close(self) -> None:
@@ -190,7 +193,7 @@ def _authenticated(*, joining: bool) -> Any:
 def _begin(ray: Any, address: str | None, cpus: int) -> None:
     settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "logging_level": "ERROR"}
     if address is None:
-        settings.update(address="local", num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1")
+        settings.update(address="local", num_cpus=cpus, include_dashboard=False)
     else:
         refuse_open(address)
         settings.update(address=address)

@@ -95,9 +95,9 @@ def contributions(
 ) -> Contributions:
     """Contributions of each column to the answers on rows.
 
-    With ``contributions.json`` in the folder they are exact: coefficients times what a feature differs from its mean,
-    or LightGBM's own path-dependent Shapley values, summed to source columns. Without it they are sampled from `predict`
-    and marked estimated.
+    With ``contributions.json`` in the folder they are exact: coefficients times what a feature differs from its
+    mean, or LightGBM's own path-dependent Shapley values, summed to source columns. Without it they are sampled from
+    `predict` and marked estimated.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def _check_answers(margin: np.ndarray, score: np.ndarray, schema: ModelSchema) -
     found = float(np.max(np.abs(wanted - score) / np.maximum(1.0, np.abs(wanted)), initial=0.0))
     if not found <= ANSWER:
         raise ParityFailed(
-            f"the explained model differs from the graph by {found:.3g}", where=FILE, expected="one model"
+            f"the explained model is not the graph: off by {found:.3g}", where=FILE, expected="one model"
         )
 
 

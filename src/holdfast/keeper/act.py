@@ -201,4 +201,3 @@ def reconcile(keeping: Keeping) -> list[str]:
         target.deploy(wanted, package, keeping.store.models.package_folder(wanted.package), place)
         done.append(f"{name} runs {wanted.model[:12]} as champion")
     return done
-

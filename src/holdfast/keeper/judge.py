@@ -55,7 +55,7 @@ def judge(
         state,
         evidence=tuple(each.id for each in evidence),
         deciding=deciding,
-        reason=_sentence(reason, deciding, spec, count=len(chosen), cases=len(judged), state=state),
+        reason=_sentence(reason, deciding, spec, promise=promise, count=len(chosen), cases=len(judged), state=state),
         cases=len(judged),
     )
 
@@ -112,8 +112,11 @@ def _badness(promise: Promise, evidence: Evidence) -> tuple[float, str]:
     return distance, evidence.id
 
 
-def _sentence(reason: str, deciding: Evidence, spec: MeasureSpec, *, count: int, cases: int, state: State) -> str:
-    about = f" ({deciding.subject_text})" if deciding.subject_text else ""
+def _sentence(
+    reason: str, deciding: Evidence, spec: MeasureSpec, *, promise: Promise, count: int, cases: int, state: State
+) -> str:
+    case = deciding.case_of(promise)
+    about = f" ({case})" if case else ""
     if deciding.value is None:
         found = f"{spec.name}{about}: {reason}"
     else:

@@ -16,7 +16,7 @@ from holdfast.core.errors import NotFound, UnreadableData, one_of
 from holdfast.core.models import Deployment, ModelVersion
 from holdfast.core.ports import MeasureSpec, Progress, Source
 from holdfast.core.promises import Promise
-from holdfast.keeper.splits import check_table, features_of, holdout_mask, typed
+from holdfast.keeper.splits import check_table, features_of, holdout_mask, number_ids, typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,6 +158,7 @@ class Keeping:
 
         rows = self.rows(parent.digest)
         shared = [column for column in rows.columns if column in extra.columns]
+        extra = number_ids(extra, self.contract.data.roles.id, rows.schema)
         fitted = extra.select([pl.col(each).cast(rows.schema[each], strict=False) for each in shared])
         both = pl.concat([rows, fitted], how="diagonal")
         batches = [*parent.roles["batches"], fitted.height - newest, newest]

@@ -13,7 +13,7 @@ import numpy as np
 
 from holdfast.core.digests import digest_of
 from holdfast.core.errors import NotMeasurable
-from holdfast.core.models import CLASSIFICATION, ModelVersion
+from holdfast.core.models import CLASSIFICATION, ModelSchema, ModelVersion
 from holdfast.core.promises import Promise
 from holdfast.core.subjects import Scored, Traffic, Window
 from holdfast.core.units import Quantity
@@ -78,7 +78,7 @@ def logged(keeping: Keeping, *, since: datetime | None = None, version: str | No
 
 
 def labelled_rows(keeping: Keeping, *, since: datetime | None) -> pl.DataFrame:
-    """Logged rows whose labels came: the champion's features, the columns that came beside them, and the target."""
+    """Logged rows whose labels came: features, the columns that came beside them, the target, and an id."""
     import polars as pl
 
     champion = keeping.champion()
@@ -87,17 +87,21 @@ def labelled_rows(keeping: Keeping, *, since: datetime | None) -> pl.DataFrame:
         return pl.DataFrame({keeping.contract.target: pl.Series([], dtype=pl.String)})
     known = frame.filter(pl.col("truth").is_not_null())
     schema = keeping.model(champion.model).schema
-    return _with_context(keeping, features_of(known, schema), known).with_columns(
-        known["truth"].alias(keeping.contract.target)
-    )
+    rows = _rows(keeping, known, schema).with_columns(known["truth"].alias(keeping.contract.target))
+    identity = keeping.contract.data.roles.id
+    if identity is None:
+        return rows
+    # A row that came as a request is named by it, so that it is told apart in the data it is added to.
+    return rows.with_columns(known.select(pl.format("{}:{}", "id", "row")).to_series().alias(identity))
 
 
-def _with_context(keeping: Keeping, features: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """Features and, from the JSON that came beside each row, the sensitive columns that are no features."""
+def _rows(keeping: Keeping, frame: pl.DataFrame, schema: ModelSchema) -> pl.DataFrame:
+    """Features of logged rows and, from the JSON that came beside each row, the sensitive columns that are none."""
     import json
 
     import polars as pl
 
+    features = _as_missing(features_of(frame, schema), schema)
     wanted = [each for each in keeping.contract.data.roles.sensitive if each not in features.columns]
     if not wanted:
         return features
@@ -106,6 +110,14 @@ def _with_context(keeping: Keeping, features: pl.DataFrame, frame: pl.DataFrame)
         pl.Series(column, [None if each.get(column) is None else str(each[column]) for each in beside], dtype=pl.String)
         for column in wanted
     )
+
+
+def _as_missing(rows: pl.DataFrame, schema: ModelSchema) -> pl.DataFrame:
+    """Rows with null for the empty text, which is how a missing text reaches a model and its log."""
+    import polars as pl
+
+    texts = [column.name for column in schema.columns if column.dtype == "string"]
+    return rows.with_columns(pl.col(each).cast(pl.String).replace("", None) for each in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +217,7 @@ def _subject(seen: _Seen, kind: str) -> Any:
     if kind == "window":
         return _window(seen)
     if kind == "rows":
-        return features_of(seen.frame, seen.version.schema)
+        return _rows(seen.keeping, seen.frame, seen.version.schema)
     raise NotMeasurable(f"live traffic has no {kind}", expected="a promise of stage package")
 
 
@@ -231,13 +243,12 @@ def _realised(seen: _Seen) -> Scored:
     frame = seen.frame.filter(pl.col("truth").is_not_null())
     if frame.height == 0:
         raise NotMeasurable("no labels have come yet", expected="labels sent to /feedback")
-    features = features_of(frame, seen.version.schema)
     classify = seen.version.schema.task in CLASSIFICATION
     return Scored(
         task=seen.version.schema.task,
         truth=frame["truth"].to_numpy().astype(object) if classify else frame["truth"].to_numpy(),
         score=scores_of(frame),
-        rows=_with_context(seen.keeping, features, frame),
+        rows=_rows(seen.keeping, frame, seen.version.schema),
         decision=frame["decision"].to_numpy().astype(object) if classify else None,
         classes=seen.version.schema.classes,
         positive=seen.keeping.contract.positive,
@@ -248,7 +259,7 @@ def _window(seen: _Seen) -> Window:
     keeping, schema = seen.keeping, seen.version.schema
     if seen.frame.height < MIN_ROWS:
         raise NotMeasurable(f"{seen.frame.height} rows in the window", expected=f"at least {MIN_ROWS}")
-    current = features_of(seen.frame, schema)
+    current = _rows(keeping, seen.frame, schema)
     _, held = keeping.split(seen.dataset)
     classify = schema.task in CLASSIFICATION
     score: np.ndarray
@@ -258,7 +269,7 @@ def _window(seen: _Seen) -> Window:
         score = scores_of(seen.frame)
         decision = seen.frame["decision"].to_numpy().astype(object) if classify else None
     return Window(
-        reference=keeping.reference(seen.dataset).select(schema.names),
+        reference=_as_missing(keeping.reference(seen.dataset).select(current.columns), schema),
         current=current,
         reference_scored=scored(seen.model, held, target=keeping.contract.target, positive=keeping.contract.positive),
         current_score=score,

@@ -17,7 +17,8 @@ from holdfast.keeper.decide import Approval, decide
 from holdfast.keeper.keeping import Keeping
 from holdfast.keeper.observe import View, judge_all, observe, record_verdicts, unproven, verdict_of
 from holdfast.keeper.plan import Attempt, Situation, plan
-from holdfast.keeper.subjects import data_view
+from holdfast.keeper.subjects import data_view, gate_view
+from holdfast.keeper.verify import GATED
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ def look(keeping: Keeping) -> tuple[Verdict, ...]:
     known = keeping.dataset()
     view = data_view(keeping, known if known is not None else dataset)
     _judge_stage(keeping, keeping.contract.at("data"), view)
+    _judge_champion(keeping)
     for promises, live_view in live.live_views(keeping):
         _judge_stage(keeping, promises, live_view)
     return current_verdicts(keeping)
@@ -70,6 +72,19 @@ def _judge_stage(keeping: Keeping, asked: Sequence[Promise], view: View) -> None
     promises = [each for each in asked if not _known(keeping, each.id, view)]
     if promises:
         record_verdicts(keeping, judge_all(keeping, observe(keeping, promises, view)), view)
+
+
+def _judge_champion(keeping: Keeping) -> None:
+    """Judge promises of candidate and package that the contract did not make when the champion was let out."""
+    champion = keeping.champion()
+    if champion is None:
+        return
+    dataset = keeping.model(champion.model).dataset
+    for stage in GATED:
+        asked = keeping.contract.at(stage)
+        if any((verdict_of(keeping, each.id) or {}).get("subject") != champion.model for each in asked):
+            view = gate_view(keeping, champion.model, dataset, stage=stage, package=champion.package)
+            _judge_stage(keeping, asked, view)
 
 
 def _known(keeping: Keeping, promise_id: str, view: View) -> bool:

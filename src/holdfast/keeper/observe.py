@@ -15,7 +15,7 @@ from holdfast.core.errors import HoldfastError
 from holdfast.core.evidence import Evidence, State, Verdict
 from holdfast.core.ports import MeasureSpec
 from holdfast.core.promises import Promise
-from holdfast.core.subjects import Scored
+from holdfast.core.subjects import Scored, Window
 from holdfast.keeper.cases import Case, argument_sets, slice_mask, slices
 from holdfast.keeper.judge import evidence_confidence, judge
 from holdfast.keeper.keeping import CODE, Keeping
@@ -126,6 +126,9 @@ def _rows_of(kind: str, subject: Any) -> pl.DataFrame | None:
     if kind == "rows":
         rows: pl.DataFrame = subject
         return rows
+    if kind == "window":
+        current: pl.DataFrame = subject.current
+        return current
     return subject.rows if kind == "scores" else None
 
 
@@ -136,7 +139,21 @@ def _sliced(kind: str, subject: Any, case: Case) -> Any:
     if rows is None:
         return subject
     mask = slice_mask(rows, case.slice)
+    if isinstance(subject, Window):
+        return _sliced_window(subject, case, mask)
     return subject.take(mask.to_numpy()) if isinstance(subject, Scored) else rows.filter(mask)
+
+
+def _sliced_window(window: Window, case: Case, mask: pl.Series) -> Window:
+    """The slice of both sides of a window."""
+    scored, chosen = window.reference_scored, mask.to_numpy()
+    return Window(
+        reference=window.reference.filter(slice_mask(window.reference, case.slice)),
+        current=window.current.filter(mask),
+        reference_scored=None if scored is None else scored.take(slice_mask(scored.rows, case.slice).to_numpy()),
+        current_score=None if window.current_score is None else window.current_score[chosen],
+        current_decision=None if window.current_decision is None else window.current_decision[chosen],
+    )
 
 
 def _measure_case(

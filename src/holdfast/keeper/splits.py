@@ -142,6 +142,18 @@ def typed(rows: pl.DataFrame, types: Mapping[str, str], *, where: str) -> pl.Dat
     return rows
 
 
+def number_ids(rows: pl.DataFrame, column: str | None, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Rows whose ids, which are text, are numbers if the column's type in `schema` is one: 62 bits of their digest."""
+    import polars as pl
+
+    if column is None or column not in rows.columns or not schema[column].is_integer():
+        return rows
+    numbers = [
+        int.from_bytes(hashlib.blake2b(each.encode(), digest_size=8).digest(), "big") >> 2 for each in rows[column]
+    ]
+    return rows.with_columns(pl.Series(column, numbers, dtype=pl.Int64))
+
+
 def class_names(target: pl.Series) -> pl.Series:
     """Target values as the words that name classes: ``1`` for 1 and 1.0, ``true`` for True."""
     import polars as pl

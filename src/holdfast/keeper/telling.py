@@ -46,7 +46,7 @@ def row(verdict: Verdict) -> dict[str, Any]:
         "high": deciding.high if deciding else None,
         "n": deciding.n if deciding else 0,
         "status": deciding.status if deciding else None,
-        "case": deciding.subject_text if deciding else "",
+        "case": deciding.case_of(verdict.promise) if deciding else "",
         "evidence": deciding.id if deciding else None,
         "reason": verdict.reason,
         "cases": verdict.cases,
@@ -118,15 +118,15 @@ def why(keeping: Keeping, promise: Promise) -> dict[str, Any]:
     return {
         **row(verdict),
         "measure": {"name": spec.name, "unit": spec.unit, "better": spec.better, "source": spec.source},
-        "evidence_trail": [_piece(each) for each in pieces],
+        "evidence_trail": [_piece(each, promise) for each in pieces],
         "actions": actions,
     }
 
 
-def _piece(evidence: Evidence) -> dict[str, Any]:
+def _piece(evidence: Evidence, promise: Promise) -> dict[str, Any]:
     return {
         "id": evidence.id,
-        "case": evidence.subject_text,
+        "case": evidence.case_of(promise),
         "value": evidence.value,
         "low": evidence.low,
         "high": evidence.high,

@@ -75,12 +75,14 @@ def binomial_ranks(n: int, q: float, *, alpha: float) -> tuple[int, int]:
     alpha
         Chance to miss, shared by both sides.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr, bdtrc
 
     # K observations are at most the quantile, K ~ Bin(n, q): X_(low) > it iff K < low, X_(high) < it iff K >= high.
-    low = int(binom.ppf(alpha / 2.0, n, q))
-    high = int(binom.isf(alpha / 2.0, n, q)) + 1
-    return low, min(high, n + 1)
+    spread = 12.0 * math.sqrt(n * q * (1.0 - q)) + 40.0
+    counts = np.arange(max(0, int(n * q - spread)), min(n, int(n * q + spread)) + 1)
+    low = int(counts[np.argmax(bdtr(counts, n, q) >= alpha / 2.0)])
+    high = int(counts[np.argmax(bdtrc(counts, n, q) <= alpha / 2.0)]) + 1
+    return low, high
 
 
 def mixture_ranks(n: int, q: float, *, alpha: float) -> tuple[int, int]:

@@ -23,6 +23,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--max-rows", type=int, default=10_000)
     parser.add_argument("--behind-proxy", action="store_true")
     parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--sync", choices=("commit", "tick"), default="commit")
     parser.add_argument("--asgi", action="store_true", help="plain ASGI instead of the fast protocol")
     return parser
 
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             max_rows=given.max_rows,
             behind_proxy=given.behind_proxy,
             allowed_hosts=tuple(given.allow_host),
+            sync=given.sync,
             fast=not given.asgi,
         )
         run_server(settings)

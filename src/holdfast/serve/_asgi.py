@@ -1,4 +1,4 @@
-"""The service as a raw ASGI application: what the fast protocol does not take, and any other ASGI server, go through here."""
+"""The service as a raw ASGI application: for what the fast protocol does not take, and for any other ASGI server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Application:
     async def _reply(self, scope: dict[str, Any], receive: Receive) -> Reply | None:
         method = scope["method"].encode()
         try:
-            head = self.service.gate.head(method, scope["headers"])
+            head = self.service.gate.head(method, list(scope["headers"]))
             body = await self._body(receive)
         except HoldfastError as error:
             return error_reply(error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from struct import Struct
+from struct import error as StructError
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from holdfast.serve._tensors import as_float32, as_numbers, as_texts, checked, p
 
 _NUMBERS = frozenset({int, float})
 _SHAPES = ([1, 1], [1])
+_FIELDS = itemgetter("name", "datatype", "shape", "data")
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +29,7 @@ class Batch:
     n
         Number of rows.
     numbers
-        Shape (number columns, n) float32, missing is NaN.
+        Shape (n, number columns) float32, missing is NaN.
     texts
         For each text column n texts, missing is the empty string.
     """
@@ -39,7 +42,7 @@ class Batch:
 def joined(batches: Sequence[Batch]) -> Batch:
     """The rows of several requests to one model, one behind the other."""
     texts = [[text for one in column for text in one] for column in zip(*(each.texts for each in batches), strict=True)]
-    return Batch(sum(each.n for each in batches), np.concatenate([each.numbers for each in batches], axis=1), texts)
+    return Batch(sum(each.n for each in batches), np.concatenate([each.numbers for each in batches]), texts)
 
 
 class Decoder:
@@ -60,7 +63,10 @@ class Decoder:
         self.texts = tuple(each.name for each in schema.columns if each.dtype == "string")
         self.names = schema.names
         self._known = frozenset(self.names)
-        self._index = {name: index for index, name in enumerate(self.numbers)}
+        # The standard form, with "<", refuses what 32 bits cannot hold; the native one does not.
+        self._pack = Struct(f"<{len(self.numbers)}f").pack
+        self._kinds = ("FP32",) * len(self.numbers)
+        self._shapes = ([1, 1],) * len(self.numbers)
         self._numbers_of = _getter(self.numbers)
         self._texts_of = _getter(self.texts)
 
@@ -81,17 +87,18 @@ class Decoder:
         return self._any_tensors(inputs, binary)
 
     def _one_row(self, inputs: Any) -> Batch | None:
-        """The usual request, one row of numbers as JSON; None for any other, which is looked at with care."""
-        width = len(self.numbers)
-        cells: list[Any] = [None] * width
-        index = self._index
+        """Read the usual request, one row of numbers as JSON; None for any other, which is then read with care."""
         try:
-            if len(inputs) != width:
-                return None
-            for tensor in inputs:
-                (cells[index[tensor["name"]]],) = tensor["data"]
-                if tensor["datatype"] != "FP32" or tensor["shape"] not in _SHAPES:
-                    return None
+            names, kinds, shapes, values = zip(*map(_FIELDS, inputs), strict=True)
+        except (KeyError, TypeError, ValueError):
+            return None
+        if kinds != self._kinds or not (shapes == self._shapes or all(each in _SHAPES for each in shapes)):
+            return None
+        try:
+            cells = [cell for (cell,) in values]
+            if names != self.numbers:
+                by_name = dict(zip(names, cells, strict=True))
+                cells = [by_name[name] for name in self.numbers]
         except (KeyError, TypeError, ValueError):
             return None
         return self._row(cells)
@@ -99,12 +106,12 @@ class Decoder:
     def _row(self, cells: Sequence[Any]) -> Batch | None:
         if not _NUMBERS.issuperset(map(type, cells)):
             return None
-        with np.errstate(over="ignore"):
-            numbers = np.array(cells, dtype=np.float32)
-        # A sum is infinite or NaN when a cell is; it costs a third of looking at every cell.
-        if not np.isfinite(numbers.sum()):
+        try:
+            # Twice as fast as numpy's own conversion.
+            packed = self._pack(*cells)
+        except (OverflowError, StructError):
             return None
-        return Batch(1, numbers.reshape(-1, 1), [])
+        return Batch(1, np.frombuffer(packed, np.float32).reshape(1, -1), [])
 
     def _any_tensors(self, inputs: object, binary: Sequence[memoryview | None] | None) -> Batch:
         if not isinstance(inputs, list) or not inputs:
@@ -126,9 +133,9 @@ class Decoder:
                     f"input {name!r} is missing", where="inputs", expected=f"{len(self.names)} tensors"
                 )
         n = self._rows(tensors[self.names[0]][0])
-        numbers = np.empty((len(self.numbers), n), np.float32)
+        numbers = np.empty((n, len(self.numbers)), np.float32)
         for index, name in enumerate(self.numbers):
-            numbers[index] = self._number_column(*tensors[name], n)
+            numbers[:, index] = self._number_column(*tensors[name], n)
         texts = [self._text_column(*tensors[name], n) for name in self.texts]
         return Batch(n, numbers, texts)
 
@@ -170,7 +177,7 @@ class Decoder:
     # --- rows ------------------------------------------------------------------------------------------------------
 
     def from_rows(self, rows: object) -> Batch:
-        """Rows from the JSON of a predict request: a list of objects, one value for each column, null for a missing one.
+        """Rows from the JSON of a predict request: objects with a value for each column, null for a missing one.
 
         Raises
         ------
@@ -201,9 +208,9 @@ class Decoder:
             )
         table = np.array(numbers, dtype=np.float64).reshape(len(rows), len(self.numbers))
         with np.errstate(over="ignore"):
-            made32 = np.ascontiguousarray(table.T, dtype=np.float32)
+            made32 = table.astype(np.float32)
         if np.isinf(made32).any():
-            column, row = (int(each[0]) for each in np.nonzero(np.isinf(made32)))
+            row, column = (int(each[0]) for each in np.nonzero(np.isinf(made32)))
             where = f"rows[{row}][{self.numbers[column]!r}]"
             raise InvalidRequest(f"{table[row, column]}", where=where, expected="a number within ±3.4e38")
         return made32
@@ -247,8 +254,15 @@ class Decoder:
 def _getter(names: Sequence[str]) -> Any:
     """Function from a row to the tuple of its values under `names`."""
     if not names:
-        return lambda row: ()
+        return _nothing
     if len(names) == 1:
         name = names[0]
         return lambda row: (row[name],)
     return itemgetter(*names)
+
+
+def _nothing(row: dict[str, Any]) -> tuple[Any, ...]:
+    """No value: for a model without columns of a kind; a row that is none is refused as by any other getter."""
+    if type(row) is not dict:
+        raise TypeError(row)
+    return ()

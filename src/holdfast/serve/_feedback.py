@@ -7,9 +7,9 @@ from collections import OrderedDict
 from typing import Any
 
 from holdfast.core.errors import InvalidRequest, one_of
+from holdfast.serve._loading import AnyServed
 from holdfast.serve._log import LabelRecord
 from holdfast.serve._routes import Table
-from holdfast.serve._served import AnyServed
 
 _MOST = 10_000
 _REMEMBERED = 100_000
@@ -79,7 +79,7 @@ def _entry(entry: Any, table: Table, model: str | None, *, time: float, where: s
         if label is None and "labels" in entry:
             continue
         checked = _label(label, served, where)
-        records.append(LabelRecord(id, row + offset, served.name, checked, time))
+        records.append(LabelRecord(id, row + offset, served.post.name, checked, time))
     return records
 
 

@@ -1,12 +1,12 @@
-"""The write-ahead segment's frames: ``length, CRC-32, payload``, and what a payload holds.
+r"""The write-ahead segment's frames: ``length, CRC-32, payload``, and what a payload holds.
 
-A segment is ``HFWAL1\\n\\0`` followed by frames. The first byte of a payload says what it is:
+A segment is ``HFWAL1\n\0`` followed by frames. The first byte of a payload says what it is:
 
 ====  ==========================================================================================
 byte  payload
 ====  ==========================================================================================
 M     JSON: what later predictions refer to by number (model, version, role, columns, classes)
-P     one request's predictions: a fixed header, the id, features, scores, decisions
+P     predictions of one commit: ids, times, features, scores, decisions
 L     JSON: labels
 C     float64: seconds that the commit of the predictions since the last C took
 ====  ==========================================================================================
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 MAGIC = b"HFWAL1\n\0"
 MODEL, PREDICTION, LABEL, COMMIT = b"M", b"P", b"L", b"C"
 FRAME = struct.Struct("<II")
-#: kind, model number, rows, wall time in s, latency in s, bytes of id, of text, of context
-HEAD = struct.Struct("<cIIddIII")
+#: kind, model number, requests, rows, bytes of text, whether there are contexts
+HEAD = struct.Struct("<cIIII?")
 #: Longest frame: a longer length is a torn or foreign file.
 LONGEST = 1 << 30
 #: A decision that is none of the classes (or of a model that decides nothing).
@@ -99,39 +99,42 @@ class Source:
 
 @dataclass(slots=True, eq=False)
 class Answered:
-    """One request's predictions, as they are logged.
+    """Predictions of one or more requests that one source answered, as they are logged.
 
     Parameters
     ----------
     source
         Who answered.
-    id
-        Id of the request; its rows count from 0.
-    time
-        Seconds since 1970, when the request was whole.
-    latency_s
-        Seconds until the answer was made, the commit of the log not included (`COMMIT` frames add it).
+    ids
+        Id of each of the k requests.
+    sizes
+        Rows of each request; together n.
+    times
+        Seconds since 1970 when each request was whole.
+    latencies
+        Seconds until each was answered, the commit of the log not included (`COMMIT` frames add it).
     numbers
-        Shape (columns, n) float32, missing is NaN.
+        Shape (n, number columns) float32, missing is NaN.
     texts
-        One sequence of n texts for each text column.
+        For each text column n texts.
     score
-        Shape (n, width) float32 or float64.
+        Shape (n, width) float32.
     decision
         Shape (n,) uint16, indices of classes; None for a model that does not classify.
-    context
-        JSON text about the request that the model did not see, or empty.
+    contexts
+        For each request JSON text of a list with what came beside each row, or empty; None when none has any.
     """
 
     source: Source
-    id: str
-    time: float
-    latency_s: float
+    ids: Sequence[str]
+    sizes: Sequence[int]
+    times: Sequence[float]
+    latencies: list[float]
     numbers: np.ndarray
     texts: Sequence[Sequence[str]]
     score: np.ndarray
     decision: np.ndarray | None
-    context: bytes = b""
+    contexts: Sequence[bytes] | None = None
 
     @property
     def n(self) -> int:
@@ -140,46 +143,71 @@ class Answered:
 
     def payload(self, number: int) -> bytes:
         """Payload of a prediction frame, for a source introduced under `number`."""
-        identity = self.id.encode("utf-8", "surrogatepass")
+        k = len(self.ids)
+        ids = [each.encode("utf-8", "surrogatepass") for each in self.ids]
+        contexts = self.contexts or ()
         text = orjson.dumps([list(each) for each in self.texts]) if self.texts else b""
-        decision = self.decision.tobytes() if self.decision is not None else b""
-        n = len(self.score)
-        head = HEAD.pack(PREDICTION, number, n, self.time, self.latency_s, len(identity), len(text), len(self.context))
         score = self.score if self.score.dtype == np.float32 else self.score.astype(np.float32)
-        return b"".join((head, identity, self.numbers.tobytes(), text, score.tobytes(), decision, self.context))
+        return b"".join(
+            (
+                HEAD.pack(PREDICTION, number, k, len(self.score), len(text), bool(contexts)),
+                struct.pack(f"<{k}I{k}d{k}d{k}I", *self.sizes, *self.times, *self.latencies, *map(len, ids)),
+                struct.pack(f"<{k}I", *map(len, contexts)) if contexts else b"",
+                *ids,
+                *contexts,
+                text,
+                self.numbers.tobytes(),
+                score.tobytes(),
+                b"" if self.decision is None else self.decision.tobytes(),
+            )
+        )
+
+
+class _Reader:
+    """Takes parts off a payload, from its front."""
+
+    def __init__(self, payload: bytes, at: int) -> None:
+        self.payload, self.at = payload, at
+
+    def take(self, size: int) -> bytes:
+        if self.at + size > len(self.payload):
+            raise UnreadableData(
+                f"a prediction frame of {len(self.payload)} bytes", expected=f"{self.at + size} or more"
+            )
+        part = self.payload[self.at : self.at + size]
+        self.at += size
+        return part
+
+    def numbers(self, kind: str, count: int) -> list[Any]:
+        form = struct.Struct(f"<{count}{kind}")
+        return list(form.unpack(self.take(form.size)))
 
 
 def read_prediction(payload: bytes, sources: dict[int, Source]) -> Answered:
-    """Predictions of a payload.
+    """Read the predictions of a payload.
 
     Raises
     ------
     UnreadableData
         If the payload refers to a source that was not introduced, or is not as long as it says.
     """
-    _, number, n, time, latency, id_bytes, text_bytes, context_bytes = HEAD.unpack_from(payload)
+    _, number, k, n, text_bytes, with_contexts = HEAD.unpack_from(payload)
     source = sources.get(number)
     if source is None:
         raise UnreadableData(f"a prediction of model number {number}", expected=f"one of {sorted(sources)}")
+    reader = _Reader(payload, HEAD.size)
+    sizes, times, latencies = reader.numbers("I", k), reader.numbers("d", k), reader.numbers("d", k)
+    id_lengths = reader.numbers("I", k)
+    context_lengths = reader.numbers("I", k) if with_contexts else []
+    ids = [reader.take(length).decode("utf-8", "surrogatepass") for length in id_lengths]
+    contexts = [reader.take(length) for length in context_lengths]
+    text = reader.take(text_bytes)
     columns, width = len(source.numbers), source.width
-    sizes = (id_bytes, 4 * columns * n, text_bytes, 4 * n * width, 2 * n if source.classes else 0, context_bytes)
-    if HEAD.size + sum(sizes) != len(payload):
-        raise UnreadableData(f"a prediction frame of {len(payload)} bytes", expected=f"{HEAD.size + sum(sizes)} bytes")
-    parts, at = [], HEAD.size
-    for size in sizes:
-        parts.append(payload[at : at + size])
-        at += size
-    return Answered(
-        source=source,
-        id=parts[0].decode("utf-8", "surrogatepass"),
-        time=time,
-        latency_s=latency,
-        numbers=np.frombuffer(parts[1], np.float32).reshape(columns, n),
-        texts=orjson.loads(parts[2]) if parts[2] else (),
-        score=np.frombuffer(parts[3], np.float32).reshape(n, width),
-        decision=np.frombuffer(parts[4], np.uint16) if source.classes else None,
-        context=parts[5],
-    )
+    numbers = np.frombuffer(reader.take(4 * n * columns), np.float32).reshape(n, columns)
+    score = np.frombuffer(reader.take(4 * n * width), np.float32).reshape(n, width)
+    decision = np.frombuffer(reader.take(2 * n), np.uint16) if source.classes else None
+    texts = orjson.loads(text) if text else ()
+    return Answered(source, ids, sizes, times, latencies, numbers, texts, score, decision, contexts or None)
 
 
 def frame(payload: bytes) -> bytes:
@@ -265,7 +293,7 @@ def _collect(content: Content, kind: bytes, payload: bytes, sources: dict[int, S
     if kind == COMMIT and uncommitted:
         (seconds,) = struct.unpack("<d", payload[1:])
         for each in content.predictions[-uncommitted:]:
-            each.latency_s += seconds
+            each.latencies = [latency + seconds for latency in each.latencies]
         return 0
     return uncommitted
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from holdfast.core.errors import InvalidRequest, NotAllowed, PayloadTooLarge
 from holdfast.serve._reply import Misdirected, WrongType
 from holdfast.serve._settings import ServerSettings
@@ -11,7 +9,7 @@ from holdfast.serve._settings import ServerSettings
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _JSON = (b"application/json",)
 _BINARY = (b"application/octet-stream",)
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 
 class Head:
@@ -79,6 +77,7 @@ class Gate:
             # The proxy may be reached at another port; what it may be called is still told by name.
             self._hosts |= {each.encode() for each in settings.allowed_hosts}
         self._origins = {scheme + host for host in self._hosts for scheme in (b"http://", b"https://")}
+        self._last: tuple[bytes, list[tuple[bytes, bytes]], Head] = (b"", [], Head())
         self.max_body = settings.max_body_bytes
 
     def head(self, method: bytes, headers: Headers) -> Head:
@@ -102,6 +101,8 @@ class Gate:
         InvalidRequest
             If Host stands twice.
         """
+        if headers == self._last[1] and method == self._last[0]:
+            return self._last[2]
         head = Head()
         for name, value in headers:
             field = _FIELDS.get(name)
@@ -111,10 +112,14 @@ class Gate:
                 setattr(head, field, value)
         if head.host not in self._hosts and not (self._any and head.host):
             self._check_host(head.host)
-        if head.length is not None and (len(head.length) > 18 or int(head.length) > self.max_body):
+        if head.length is not None and (
+            not head.length.isdigit() or len(head.length) > 18 or int(head.length) > self.max_body
+        ):
             raise self.too_large(head.length)
         if method not in (b"GET", b"HEAD") and (head.origin is not None or head.site is not None):
             self._check_origin(head)
+        # Clients send the same headers again and again; what is kept is only read.
+        self._last = method, list(headers), head
         return head
 
     def _check_host(self, host: bytes | None) -> None:

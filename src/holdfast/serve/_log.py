@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from holdfast.core.errors import InvalidValue
+from holdfast.core.errors import InvalidValue, one_of
 from holdfast.serve._frames import Answered, commit_payload, frame, label_payload, read_content
 from holdfast.serve._ledger import Ledger
-from holdfast.serve._segment import SegmentWriter, seal_dead, segment_files
+from holdfast.serve._segment import SYNCS, SegmentWriter, leave_to_tick, seal_dead, segment_files
 
 if TYPE_CHECKING:
     from holdfast.serve._mover import Mover
@@ -59,6 +58,9 @@ class PredictionLog:
         Size after which a segment is sealed.
     limit_s
         Age after which a segment is sealed.
+    sync
+        ``commit``: every append waits for the disk. ``tick``: `flush` does (an append survives a kill, but a power
+        cut only after the next `flush`).
 
     Examples
     --------
@@ -70,13 +72,19 @@ class PredictionLog:
     >>> log.close()
     """
 
-    def __init__(self, folder: Path, *, limit_bytes: int = 32 << 20, limit_s: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, *, limit_bytes: int = 32 << 20, limit_s: float = 60.0, sync: str = "commit"
+    ) -> None:
+        if sync not in SYNCS:
+            raise InvalidValue(f"sync {sync!r}", expected=one_of(SYNCS, sync))
         if limit_bytes < 1 or limit_s <= 0:
             raise InvalidValue(f"limits of {limit_bytes} B, {limit_s} s", expected="positive limits")
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(self.folder)
         self.writer = SegmentWriter(self.folder, limit_bytes=limit_bytes, limit_s=limit_s)
+        if sync == "tick":
+            self.writer.sync = leave_to_tick
         self.appended = 0
         self._lock = threading.Lock()
         self._deferred: list[Answered] = []
@@ -84,7 +92,7 @@ class PredictionLog:
         self._waiting_lock = threading.Lock()
 
     def append(self, predictions: Sequence[Answered]) -> None:
-        """Append predictions; when this returns they survive a kill and a power cut.
+        """Append predictions; when this returns they are durable.
 
         Callers of several threads share one `fdatasync`: the first to come writes what all of them brought.
 
@@ -123,7 +131,7 @@ class PredictionLog:
         with self._lock:
             if self.writer.old:
                 self.writer.seal()
-            self.writer.reserve()
+            self.writer.tick()
 
     def _commit(self, mine: _Commit) -> None:
         with self._waiting_lock:
@@ -142,7 +150,7 @@ class PredictionLog:
         error: Exception | None = None
         try:
             self._write(group, deferred)
-        except Exception as raised:  # noqa: BLE001 - handed to every caller of the group, none of them is left waiting
+        except Exception as raised:
             error = raised
         for each in group:
             each.error, each.done = error, True
@@ -219,8 +227,3 @@ class _Commit:
     labels: list[dict[str, Any]]
     done: bool = False
     error: Exception | None = None
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

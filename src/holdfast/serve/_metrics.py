@@ -27,12 +27,49 @@ _LATENCY = "holdfast_request_seconds"
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
+class Tally:
+    """Answers of one model in one role: what the infer path counts, without a look-up by labels.
+
+    Parameters
+    ----------
+    statuses
+        Requests by status.
+    rows
+        Rows predicted.
+    buckets
+        Requests by latency (see `BUCKETS`), and behind them the sum of all latencies in seconds.
+    """
+
+    __slots__ = ("buckets", "rows", "statuses")
+
+    def __init__(self) -> None:
+        self.statuses: dict[int, int] = {}
+        self.rows = 0
+        self.buckets = [0.0] * (len(BUCKETS) + 2)
+
+    def count(self, status: int) -> None:
+        """Count an answer."""
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+
+    def observe(self, seconds: float) -> None:
+        """Count an answered request and how long it took."""
+        self.buckets[bisect_left(BUCKETS, seconds)] += 1
+        self.buckets[-1] += seconds
+
+    def add(self, statuses: Iterable[tuple[int, int]], rows: int, buckets: Iterable[float]) -> None:
+        """Add what another worker counted."""
+        for status, count in statuses:
+            self.statuses[status] = self.statuses.get(status, 0) + count
+        self.rows += rows
+        self.buckets = [mine + other for mine, other in zip(self.buckets, buckets, strict=True)]
+
+
 class Metrics:
     """Counters and histograms of one worker."""
 
     def __init__(self) -> None:
         self.values: dict[Key, float] = {}
-        self.latency: dict[tuple[str, str], list[float]] = {}
+        self.tallies: dict[tuple[str, str], Tally] = {}
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -48,49 +85,57 @@ class Metrics:
         for key in [each for each in self.values if each[0] == name]:
             del self.values[key]
 
-    def observe(self, model: str, role: str, seconds: float) -> None:
-        """Count an answered request and how long it took."""
-        found = self.latency.get((model, role))
+    def tally(self, model: str, role: str) -> Tally:
+        """Find the tally of a model in a role."""
+        found = self.tallies.get((model, role))
         if found is None:
-            found = self.latency[model, role] = [0.0] * (len(BUCKETS) + 2)
-        found[bisect_left(BUCKETS, seconds)] += 1
-        found[-1] += seconds
+            found = self.tallies[model, role] = Tally()
+        return found
 
     def plain(self) -> dict[str, Any]:
-        """Plain data, for another worker to add up."""
+        """Make plain data, for another worker to add up."""
         return {
             "values": [[name, list(map(list, labels)), value] for (name, labels), value in self.values.items()],
-            "latency": [[model, role, counts] for (model, role), counts in self.latency.items()],
+            "tallies": [
+                [model, role, list(each.statuses.items()), each.rows, each.buckets]
+                for (model, role), each in self.tallies.items()
+            ],
         }
 
     def merged(self, others: Iterable[Mapping[str, Any]]) -> Metrics:
-        """These metrics and those of other workers: counters and histograms are added, gauges are this worker's."""
+        """Add up these metrics and those of other workers: counters are summed, gauges are this worker's."""
         total = Metrics()
         total.values = dict(self.values)
-        total.latency = {key: list(counts) for key, counts in self.latency.items()}
+        for (model, role), each in self.tallies.items():
+            total.tally(model, role).add(each.statuses.items(), each.rows, each.buckets)
         for other in others:
             for name, labels, value in other["values"]:
                 if _HELP[name][0] == "counter" or name in _SUMMED_GAUGES:
                     key = (name, tuple((label, text) for label, text in labels))
                     total.values[key] = total.values.get(key, 0) + value
-            for model, role, counts in other["latency"]:
-                mine = total.latency.setdefault((model, role), [0.0] * (len(BUCKETS) + 2))
-                for index, count in enumerate(counts):
-                    mine[index] += count
+            for model, role, statuses, rows, buckets in other["tallies"]:
+                total.tally(model, role).add(statuses, rows, buckets)
         return total
 
     def text(self) -> str:
-        """Prometheus text exposition, format 0.0.4."""
+        """Write Prometheus text exposition, format 0.0.4."""
+        values = dict(self.values)
+        for (model, role), each in self.tallies.items():
+            labels = (("model", model), ("role", role))
+            values["holdfast_predictions_total", labels] = each.rows
+            for status, count in each.statuses.items():
+                values["holdfast_requests_total", (*labels, ("status", str(status)))] = count
         lines = []
         for name, (kind, about) in _HELP.items():
-            found = [(labels, value) for (each, labels), value in self.values.items() if each == name]
+            found = [(labels, value) for (each, labels), value in values.items() if each == name]
             if found:
                 lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
                 lines += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in sorted(found)]
-        if self.latency:
+        answered = {key: each for key, each in self.tallies.items() if each.rows}
+        if answered:
             lines += [f"# HELP {_LATENCY} Seconds from a whole request to its answer.", f"# TYPE {_LATENCY} histogram"]
-        for (model, role), counts in sorted(self.latency.items()):
-            lines += _histogram((("model", model), ("role", role)), counts)
+        for (model, role), each in sorted(answered.items()):
+            lines += _histogram((("model", model), ("role", role)), each.buckets)
         return "\n".join(lines) + "\n"
 
 

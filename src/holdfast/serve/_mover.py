@@ -116,7 +116,9 @@ class Mover:
         for name in sorted(by_model):
             frame = prediction_frame(by_model[name])
             version = self.store.tables.append(predictions_table(name), frame, key=key)
-            self._journal("predictions.moved", name, predictions_table(name), frame.height, version, key)
+            self._journal(
+                "predictions.moved", name, key, table=predictions_table(name), rows=frame.height, version=version
+            )
 
     def _labels(self, content: Content, key: str) -> None:
         by_model: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -129,9 +131,9 @@ class Mover:
             version = (
                 self.store.tables.append(table, frame, key=key) if frame.height else self.store.tables.version(table)
             )
-            self._journal("labels.received", name, table, len(by_model[name]), version, key)
+            self._journal("labels.received", name, key, table=table, rows=len(by_model[name]), version=version)
 
-    def _journal(self, event: str, name: str, table: str, rows: int, version: int | None, key: str) -> None:
+    def _journal(self, event: str, name: str, key: str, *, table: str, rows: int, version: int | None) -> None:
         payload = {"name": name, "rows": rows, "table": table, "version": version, "segment": key}
         self.store.journal.append(event, payload, model=name, key=f"{event}:{name}:{key}")
 

@@ -19,7 +19,6 @@ from holdfast.core.errors import (
 
 JSON = b"application/json"
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
-BINARY = b"application/octet-stream"
 
 
 @dataclass(slots=True, eq=False)

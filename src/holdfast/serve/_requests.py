@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from holdfast.core.errors import InvalidRequest, one_of
-from holdfast.serve._reply import BINARY, Reply
-from holdfast.serve._served import Answer, AnyServed
-from holdfast.serve._tensors import to_binary, to_json
+from holdfast.serve._loading import AnyServed
+from holdfast.serve._served import Wanted
 
 _LONGEST_ID = 128
 _POOL = 1 << 12
@@ -35,13 +33,6 @@ class Ids:
             self._pool, at, self._pid = os.urandom(_POOL).hex(), 0, os.getpid()
         self._at = at + 16
         return tag + self._pool[at : at + 16]
-
-
-@dataclass(slots=True, eq=False)
-class Wanted:
-    """Outputs that an infer request asks for: index, and whether as binary data; None for all as JSON."""
-
-    outputs: list[tuple[int, bool]]
 
 
 def parse(body: bytes | bytearray | memoryview) -> dict[str, Any]:
@@ -103,9 +94,10 @@ def split_binary(body: bytes, header_length: bytes | None) -> tuple[dict[str, An
         shown = header_length.decode("latin-1")[:40]
         raise InvalidRequest(f"length {shown!r}", where=where, expected=f"a number from 1 to {len(body)}")
     view = memoryview(body)
+    parts: list[memoryview | None] = []
     found = parse(view[:length])
     inputs = found.get("inputs")
-    at, parts = length, []
+    at = length
     for index, tensor in enumerate(inputs if isinstance(inputs, list) else []):
         parameters = tensor.get("parameters") if isinstance(tensor, dict) else None
         size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
@@ -155,33 +147,6 @@ def wanted_outputs(found: dict[str, Any], served: AnyServed) -> Wanted | None:
             raise InvalidRequest(f"parameters {own!r:.40}", where=f"outputs[{index}]", expected="an object")
         chosen.append((names.index(name), bool((own or {}).get("binary_data", binary))))
     return Wanted(chosen or [(index, binary) for index in range(len(names))])
-
-
-def infer_reply(served: AnyServed, answer: Answer, id: str, wanted: Wanted | None) -> Reply:
-    """Answer to an infer request."""
-    chosen = [(index, False) for index in range(len(served.outputs))] if wanted is None else wanted.outputs
-    outputs: list[dict[str, Any]] = []
-    blobs: list[bytes] = []
-    for index, binary in chosen:
-        spec, array = served.outputs[index], answer.outputs[index]
-        made = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
-        if binary:
-            blobs.append(to_binary(array, spec.datatype))
-            made["parameters"] = {"binary_data_size": len(blobs[-1])}
-        else:
-            made["data"] = to_json(array, spec.datatype)
-        outputs.append(made)
-    head = orjson.dumps({"model_name": served.name, "model_version": served.version, "id": id, "outputs": outputs})
-    if not blobs:
-        return Reply(200, head)
-    length = (b"inference-header-content-length", str(len(head)).encode())
-    return Reply(200, head + b"".join(blobs), BINARY, (length,))
-
-
-def predict_reply(served: AnyServed, answer: Answer, id: str) -> Reply:
-    """Answer to a predict request."""
-    body = {"id": id, "model": served.name, "version": served.version, "predictions": served.predictions(answer)}
-    return Reply(200, orjson.dumps(body))
 
 
 def context_of(found: dict[str, Any], n: int) -> bytes:

@@ -12,7 +12,8 @@ import orjson
 
 from holdfast.core.errors import HoldfastError, InvalidRequest, ModelNotReady, UnreadableData, UnsafePath, one_of
 from holdfast.core.models import ROLES
-from holdfast.serve._served import AnyServed, load_served
+from holdfast.serve._loading import AnyServed, load_served
+from holdfast.serve._served import Post
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +38,7 @@ class Route:
             If there is no champion and the canary does not answer this one.
         """
         canary = self.canary
-        if canary is not None and zlib.crc32(key, zlib.crc32(self.name.encode())) < canary.share * 4294967296:
+        if canary is not None and zlib.crc32(key, zlib.crc32(self.name.encode())) < canary.post.share * 4294967296:
             return canary
         if self.champion is None:
             raise ModelNotReady(f"model {self.name!r} has no champion", expected="a deployment in the role champion")
@@ -51,11 +52,13 @@ class Route:
         ModelNotReady
             If none or several have it.
         """
-        found = {each.version: each for each in reversed(self.every()) if each.version == version}
+        found = {each.post.version: each for each in reversed(self.every()) if each.post.version == version}
         if not found and len(version) >= 8:
-            found = {each.version: each for each in reversed(self.every()) if each.version.startswith(version)}
+            found = {
+                each.post.version: each for each in reversed(self.every()) if each.post.version.startswith(version)
+            }
         if len(found) != 1:
-            versions = [each.version for each in self.every()]
+            versions = [each.post.version for each in self.every()]
             raise ModelNotReady(f"model {self.name!r} has no version {version!r}", expected=one_of(versions, version))
         return next(iter(found.values()))
 
@@ -125,7 +128,9 @@ def load_table(place: Path, models: Mapping[str, Path], *, before: Table, max_ro
         Most rows of one request.
     """
     table = Table()
-    loaded = {(each.package, each.version): each for route in before.routes.values() for each in route.every()}
+    loaded = {
+        (each.post.package, each.post.version): each for route in before.routes.values() for each in route.every()
+    }
     for name, roles in read_routes(place / "routes.json").items():
         route = Route(name)
         for role in ROLES:
@@ -133,7 +138,8 @@ def load_table(place: Path, models: Mapping[str, Path], *, before: Table, max_ro
             if not entry:
                 continue
             try:
-                setattr(route, role, _entry(place, name, role, entry, loaded, max_rows))
+                post, relative = _post(name, role, entry)
+                setattr(route, role, _entry(place, post, relative, loaded, max_rows))
             except HoldfastError as error:
                 table.errors[f"{name}:{role}"] = str(error)
                 kept = before.routes.get(name)
@@ -147,31 +153,35 @@ def load_table(place: Path, models: Mapping[str, Path], *, before: Table, max_ro
 
 
 def _folder(folder: Path, name: str, max_rows: int) -> AnyServed:
-    return load_served(
-        folder, name=name, version="1", package="", role="champion", share=1.0, since="", max_rows=max_rows
-    )
+    return load_served(folder, Post(name=name, version="1", package="", role="champion"), max_rows=max_rows)
 
 
 def _entry(
-    place: Path,
-    name: str,
-    role: str,
-    entry: Any,
-    loaded: Mapping[tuple[str, str], AnyServed],
-    max_rows: int,
+    place: Path, post: Post, relative: str, loaded: Mapping[tuple[str, str], AnyServed], max_rows: int
 ) -> AnyServed:
-    try:
-        version, package, relative = str(entry["model"]), str(entry["package"]), str(entry["folder"])
-        share, since = float(entry.get("share", 1.0)), str(entry.get("since", ""))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        expected = "model, package, folder, share"
-        raise UnreadableData(f"a route's entry lacks {error}", where=f"{name}: {role}", expected=expected) from error
-    same = loaded.get((package, version))
-    if same is not None and (same.name, same.role, same.share) == (name, role, share):
+    same = loaded.get((post.package, post.version))
+    if same is not None and same.post == post:
         return same
     folder = (place / relative).resolve()
     if not folder.is_relative_to(place.resolve()):
-        raise UnsafePath(f"folder {relative!r}", where=f"{name}: {role}", expected="a folder inside the place")
-    return load_served(
-        folder, name=name, version=version, package=package, role=role, share=share, since=since, max_rows=max_rows
-    )
+        raise UnsafePath(
+            f"folder {relative!r}", where=f"{post.name}: {post.role}", expected="a folder inside the place"
+        )
+    return load_served(folder, post, max_rows=max_rows)
+
+
+def _post(name: str, role: str, entry: Any) -> tuple[Post, str]:
+    """Read an entry of the file: where the version stands, and its folder."""
+    try:
+        post = Post(
+            name=name,
+            version=str(entry["model"]),
+            package=str(entry["package"]),
+            role=role,
+            share=float(entry.get("share", 1.0)),
+            since=str(entry.get("since", "")),
+        )
+        return post, str(entry["folder"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        expected = "model, package, folder, share"
+        raise UnreadableData(f"a route's entry lacks {error}", where=f"{name}: {role}", expected=expected) from error

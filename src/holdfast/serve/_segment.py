@@ -16,9 +16,15 @@ from holdfast.serve._disk import DurableFile
 from holdfast.serve._frames import MAGIC, Source, commit_payload, frame, whole_length
 
 NEW, OPEN, SEALED = ".new", ".open", ".sealed"
+#: When what is appended becomes durable against a power cut.
+SYNCS = ("commit", "tick")
 #: Room below which more is made ahead.
 _LOW = 2 << 20
 _NAME = re.compile(r"^[0-9]{16}-[0-9a-f]{12}$")
+
+
+def leave_to_tick(_handle: int) -> None:
+    """Leave it to the next `SegmentWriter.tick` to make data durable."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -141,11 +147,29 @@ class SegmentWriter:
             ) from error
         self.commit_s = time.perf_counter() - started
 
-    def reserve(self) -> None:
-        """Make room ahead, so that no commit has to wait for it. A full disk is left for a commit to say."""
-        if self._file is not None and self._file.room < _LOW and self._file.length < self.limit_bytes:
+    def tick(self) -> None:
+        """Make durable what was left to this moment, and make room ahead, so that no commit has to wait for it.
+
+        Raises
+        ------
+        StoreUnavailable
+            If what was written cannot be made durable.
+        """
+        file = self._file
+        if file is None:
+            return
+        if self.sync is leave_to_tick:
+            try:
+                os.fdatasync(file.handle)
+            except OSError as error:
+                self._abandon()
+                raise StoreUnavailable(
+                    f"the prediction log cannot be written: {error}", where=str(self.folder)
+                ) from error
+        if file.room < _LOW and file.length < self.limit_bytes:
+            # A full disk is left for a commit to say.
             with contextlib.suppress(OSError):
-                self._file.reserve(self._file.length + 2 * _LOW)
+                file.reserve(file.length + 2 * _LOW)
 
     def seal(self) -> None:
         """Close the open segment under its final name; an empty one is removed.

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
-from holdfast.core.digests import digest_of, is_digest
-from holdfast.core.errors import DigestMismatch, InvalidRequest, ModelNotReady, UnsafePath, one_of
 from holdfast.core.models import CLASSIFICATION
-from holdfast.serve._batch import Batch, Decoder
+from holdfast.serve._batch import Batch, Decoder, joined
 from holdfast.serve._frames import NO_CLASS, Answered, Source
-from holdfast.serve._tensors import ARRAYS, FLOATS, as_array, checked, place, to_json, values_of
-from holdfast.serve.models import LoadedModel, TensorSpec, load_model
+from holdfast.serve._reply import Reply
+from holdfast.serve._tensors import to_binary, to_json
+from holdfast.serve.models import LoadedModel, TensorSpec
 
-#: An input of more values in a row is logged by its SHA-256 instead of value by value.
-LOGGED_VALUES = 1024
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a model version stands: its ids, its role, its share of the traffic, and since when."""
+
+    name: str
+    version: str
+    package: str
+    role: str
+    share: float = 1.0
+    since: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """Outputs of a model for some rows.
+    """Outputs of a model for the rows of one run.
 
     Parameters
     ----------
@@ -35,71 +41,104 @@ class Answer:
         Shape (n, width) float32.
     decision
         Shape (n,) uint16, indices of classes, or None.
+    plain
+        For each output its values as plain data, one entry for each row; empty where outputs do not go by rows.
     """
 
     outputs: list[np.ndarray]
     score: np.ndarray
     decision: np.ndarray | None
+    plain: list[list[Any]]
 
-    def rows(self, start: int, stop: int) -> Answer:
-        """The answer for some of the rows."""
-        return Answer(
-            [each[start:stop] for each in self.outputs],
-            self.score[start:stop],
-            None if self.decision is None else self.decision[start:stop],
-        )
+
+@dataclass(slots=True, eq=False)
+class Logged:
+    """What is logged of the requests of one run, besides rows and answers; see `Answered`."""
+
+    ids: list[str]
+    sizes: list[int]
+    times: list[float]
+    latencies: list[float]
+    contexts: list[bytes] | None
+
+
+class Wanted:
+    """Outputs that an infer request asks for: index, and whether as binary data."""
+
+    __slots__ = ("outputs",)
+
+    def __init__(self, outputs: list[tuple[int, bool]]) -> None:
+        self.outputs = outputs
+
+
+def infer_reply(
+    post: Post, specs: Sequence[TensorSpec], arrays: Sequence[np.ndarray], id: str, wanted: Wanted
+) -> Reply:
+    """Answer to an infer request that asks for some outputs, or for binary data."""
+    outputs: list[dict[str, Any]] = []
+    blobs: list[bytes] = []
+    for index, binary in wanted.outputs:
+        spec, array = specs[index], arrays[index]
+        made: dict[str, Any] = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
+        if binary:
+            blobs.append(to_binary(array, spec.datatype))
+            made["parameters"] = {"binary_data_size": len(blobs[-1])}
+        else:
+            made["data"] = to_json(array, spec.datatype)
+        outputs.append(made)
+    head = orjson.dumps({"model_name": post.name, "model_version": post.version, "id": id, "outputs": outputs})
+    if not blobs:
+        return Reply(200, head)
+    length = (b"inference-header-content-length", str(len(head)).encode())
+    return Reply(200, head + b"".join(blobs), b"application/octet-stream", (length,))
 
 
 class Served:
-    """A model with a schema, in a role.
+    """A model with a schema, at its post.
 
     Parameters
     ----------
-    name, version, package, role, share, since
-        As in the deployment.
     model
         The loaded model.
+    post
+        Where it stands.
     max_rows
         Most rows of one request.
     """
 
     joins = True
 
-    def __init__(
-        self,
-        model: LoadedModel,
-        *,
-        name: str,
-        version: str,
-        package: str,
-        role: str,
-        share: float = 1.0,
-        since: str = "",
-        max_rows: int,
-    ) -> None:
-        self.model, self.name, self.version, self.package = model, name, version, package
-        self.role, self.share, self.since = role, share, since
+    def __init__(self, model: LoadedModel, post: Post, *, max_rows: int) -> None:
+        self.model, self.post = model, post
         self.schema = model.schema
+        self.inputs, self.outputs = model.inputs, model.outputs
         self.decoder = Decoder(model.schema, max_rows=max_rows)
-        self.outputs = model.outputs
-        self.inputs = model.inputs
         self.classified = self.schema.task in CLASSIFICATION
-        self.class_index = {label: index for index, label in enumerate(self.schema.classes)}
-        self._score = [each.name for each in self.outputs].index("probabilities" if self.classified else "prediction")
-        self._label = [each.name for each in self.outputs].index("label") if self.classified else -1
+        self.width = max(1, len(self.schema.classes))
+        names = [each.name for each in self.outputs]
+        self._score = names.index("probabilities" if self.classified else "prediction")
+        self._label = names.index("label") if self.classified else -1
+        self._class_index = {label: index for index, label in enumerate(self.schema.classes)}
         self.source = Source(
-            name=name,
-            version=version,
-            role=role,
+            name=post.name,
+            version=post.version,
+            role=post.role,
             numbers=self.decoder.numbers,
             texts=self.decoder.texts,
             classes=self.schema.classes,
-            width=max(1, len(self.schema.classes)),
+            width=self.width,
         )
+        head = orjson.dumps({"model_name": post.name, "model_version": post.version})
+        self._before_id = head[:-1] + b',"id":'
+        self._before_shape = [_before_shape(index, spec) for index, spec in enumerate(self.outputs)]
 
     def decode(self, inputs: object, binary: Sequence[memoryview | None] | None) -> Batch:
-        """Rows of an infer request; see `Decoder.from_tensors`."""
+        """Decode the rows of an infer request; see `Decoder.from_tensors`."""
         return self.decoder.from_tensors(inputs, binary)
+
+    def join(self, batches: Sequence[Batch]) -> Batch:
+        """Put the rows of several requests one behind the other."""
+        return joined(batches)
 
     def answer(self, batch: Batch) -> Answer:
         """Answer rows.
@@ -109,226 +148,65 @@ class Served:
         InvalidRequest
             If the model refuses them.
         """
-        n = batch.n
-        feeds: dict[str, np.ndarray] = {}
-        for name, column in zip(self.decoder.numbers, batch.numbers, strict=True):
-            feeds[name] = column.reshape(n, 1)
-        for name, texts in zip(self.decoder.texts, batch.texts, strict=True):
-            feeds[name] = np.array(texts, dtype=object).reshape(n, 1)
-        outputs = list(self.model.run(feeds).values())
-        score = outputs[self._score].reshape(n, self.source.width)
+        outputs = self.model.run_table(batch.numbers, batch.texts)
+        score = outputs[self._score].reshape(batch.n, self.width)
+        plain: list[list[Any]] = [each.tolist() for each in outputs]
         if not self.classified:
-            return Answer(outputs, score, None)
-        labels = outputs[self._label].reshape(n).tolist()
-        decision = np.array([self.class_index.get(label, NO_CLASS) for label in labels], dtype=np.uint16)
-        return Answer(outputs, score, decision)
+            return Answer(outputs, score, None, plain)
+        index = self._class_index
+        decision = np.array([index.get(label, NO_CLASS) for label in plain[self._label]], dtype=np.uint16)
+        return Answer(outputs, score, decision, plain)
 
-    def logged(
-        self, batch: Batch, answer: Answer, *, id: str, time: float, latency_s: float, context: bytes
-    ) -> Answered:
-        """Predictions as they are logged."""
+    def logged(self, requests: Logged, batch: Batch, answer: Answer) -> Answered:
+        """Make the predictions of one run as they are logged."""
         return Answered(
             source=self.source,
-            id=id,
-            time=time,
-            latency_s=latency_s,
+            ids=requests.ids,
+            sizes=requests.sizes,
+            times=requests.times,
+            latencies=requests.latencies,
             numbers=batch.numbers,
             texts=batch.texts,
             score=answer.score,
             decision=answer.decision,
-            context=context,
+            contexts=requests.contexts,
         )
 
-    def predictions(self, answer: Answer) -> list[Any]:
-        """Plain data for a predict answer: label and probabilities, or a number, for each row."""
-        scores = answer.score.tolist()
-        if not self.classified:
-            return [row[0] if row[0] - row[0] == 0 else None for row in scores]
-        classes = self.schema.classes
-        labels = answer.outputs[self._label].reshape(-1).tolist()
-        return [
-            {"label": label, "probabilities": dict(zip(classes, row, strict=True))}
-            for label, row in zip(labels, scores, strict=True)
-        ]
-
-
-@dataclass(slots=True, eq=False)
-class Feeds:
-    """Arrays for a graph that is taken as it is; `n` is the size of their first axis."""
-
-    n: int
-    arrays: dict[str, np.ndarray]
-
-
-class ServedGraph:
-    """An ONNX graph without a schema: inputs and outputs are taken as they are, requests are never joined."""
-
-    joins = False
-    classified = False
-
-    def __init__(
-        self,
-        model: LoadedModel,
-        *,
-        name: str,
-        version: str,
-        package: str,
-        role: str,
-        share: float = 1.0,
-        since: str = "",
-        max_rows: int,
-    ) -> None:
-        self.model, self.name, self.version, self.package = model, name, version, package
-        self.role, self.share, self.since = role, share, since
-        self.inputs, self.outputs = model.inputs, model.outputs
-        self.max_values = max_rows * LOGGED_VALUES
-        self._specs = {each.name: each for each in model.inputs}
-        self._sources: dict[tuple[Any, ...], Source] = {}
-
-    def decode(self, inputs: object, binary: Sequence[memoryview | None] | None) -> Feeds:
-        """Arrays of an infer request.
-
-        Raises
-        ------
-        InvalidRequest
-            If names, datatypes or shapes are not the graph's.
-        """
-        if not isinstance(inputs, list) or not inputs:
-            raise InvalidRequest("no inputs", where="inputs", expected=f"the tensors {', '.join(self._specs)}")
-        arrays: dict[str, np.ndarray] = {}
-        for index, each in enumerate(inputs):
-            tensor = checked(each, index)
-            spec = self._specs.get(tensor["name"])
-            if spec is None:
-                expected = one_of(self._specs, tensor["name"])
-                raise InvalidRequest(f"no input {tensor['name']!r}", where=f"inputs[{index}]", expected=expected)
-            if tensor["name"] in arrays:
-                raise InvalidRequest(
-                    f"input {tensor['name']!r} stands twice", where=f"inputs[{index}]", expected="it once"
-                )
-            arrays[tensor["name"]] = self._array(tensor, spec, binary[index] if binary else None)
-        for name in self._specs:
-            if name not in arrays:
-                raise InvalidRequest(
-                    f"input {name!r} is missing", where="inputs", expected=f"{len(self._specs)} tensors"
-                )
-        first = arrays[self.inputs[0].name]
-        return Feeds(len(first) if first.ndim else 1, arrays)
-
-    def _array(self, tensor: dict[str, Any], spec: TensorSpec, binary: memoryview | None) -> np.ndarray:
-        datatype, shape = tensor["datatype"], tensor["shape"]
-        if datatype != spec.datatype and not (spec.datatype in FLOATS and datatype not in ("BYTES", "BOOL")):
-            raise InvalidRequest(f"datatype {datatype}", where=place(tensor), expected=spec.datatype)
-        fits = len(shape) == len(spec.shape) and all(
-            want in (-1, size) for want, size in zip(spec.shape, shape, strict=True)
-        )
-        if not fits:
-            raise InvalidRequest(f"shape {shape}", where=place(tensor), expected=f"{list(spec.shape)} (-1 is any size)")
-        if 0 in shape:
-            raise InvalidRequest("no rows", where=place(tensor), expected="at least one row")
-        values = values_of(tensor, binary, limit=self.max_values)
-        array = as_array(values, datatype, shape, where=place(tensor))
-        return array if datatype == spec.datatype else array.astype(ARRAYS[spec.datatype])
-
-    def answer(self, feeds: Feeds) -> Answer:
-        """Answer a request.
-
-        Raises
-        ------
-        InvalidRequest
-            If the graph refuses the arrays.
-        """
-        outputs = list(self.model.run(feeds.arrays).values())
-        for spec, array in zip(self.outputs, outputs, strict=True):
-            if spec.datatype in FLOATS and array.ndim and len(array) == feeds.n:
-                return Answer(outputs, array.reshape(feeds.n, -1).astype(np.float32), None)
-        return Answer(outputs, np.full((feeds.n, 1), np.nan, np.float32), None)
-
-    def logged(
-        self, feeds: Feeds, answer: Answer, *, id: str, time: float, latency_s: float, context: bytes
-    ) -> Answered:
-        """Predictions as they are logged: a column for each value of a row, or a digest where they are many."""
-        names: list[str] = []
-        numbers: list[np.ndarray] = []
-        texts: dict[str, list[str]] = {}
-        for name, array in feeds.arrays.items():
-            rows = array.reshape(feeds.n, -1) if array.ndim and len(array) == feeds.n else array.reshape(1, -1)
-            if len(rows) != feeds.n or rows.shape[1] > LOGGED_VALUES:
-                digest = hashlib.sha256(str(array.tolist()).encode() if array.dtype == object else array.tobytes())
-                texts[f"{name}#sha256"] = [digest.hexdigest()] * feeds.n
-            elif array.dtype == object:
-                texts |= {f"{name}[{at}]": rows[:, at].tolist() for at in range(rows.shape[1])}
+    def infer_reply(self, answer: Answer, start: int, stop: int, *, id: str, wanted: Wanted | None) -> Reply:
+        """Make the answer to an infer request whose rows are those from `start` to `stop` of a run."""
+        if wanted is not None or any(each.ndim > 2 for each in answer.outputs):
+            arrays = [each[start:stop] for each in answer.outputs]
+            every = Wanted([(index, False) for index in range(len(self.outputs))])
+            return infer_reply(self.post, self.outputs, arrays, id, wanted or every)
+        n = stop - start
+        parts = [self._before_id, orjson.dumps(id)]
+        for before, array, plain in zip(self._before_shape, answer.outputs, answer.plain, strict=True):
+            if array.ndim == 1:
+                # NaN and the infinities have no JSON form: they are written as null.
+                parts += (before, b'%d],"data":' % n, orjson.dumps(plain[start:stop]), b"}")
             else:
-                names += [name] if rows.shape[1] == 1 else [f"{name}[{at}]" for at in range(rows.shape[1])]
-                numbers.append(rows.T.astype(np.float32))
-        block = np.concatenate(numbers) if numbers else np.empty((0, feeds.n), np.float32)
-        source = self._source(tuple(names), tuple(texts), answer.score.shape[1])
-        return Answered(source, id, time, latency_s, block, list(texts.values()), answer.score, None, context)
+                data = plain[start] if n == 1 else [value for row in plain[start:stop] for value in row]
+                parts += (before, b'%d,%d],"data":' % (n, array.shape[1]), orjson.dumps(data), b"}")
+        parts.append(b"]}")
+        return Reply(200, b"".join(parts))
 
-    def _source(self, numbers: tuple[str, ...], texts: tuple[str, ...], width: int) -> Source:
-        key = (numbers, texts, width)
-        found = self._sources.get(key)
-        if found is None:
-            found = Source(self.name, self.version, self.role, numbers, texts, (), width)
-            self._sources[key] = found
-        return found
-
-    def predictions(self, answer: Answer) -> list[Any]:
-        """Plain data for a predict answer; a graph without a schema has no rows to be asked with."""
-        return to_json(answer.score, "FP32")
-
-
-AnyServed = Served | ServedGraph
-
-
-def load_served(
-    folder: Path, *, name: str, version: str, package: str, role: str, share: float, since: str, max_rows: int
-) -> AnyServed:
-    """Load a deployed package, after its files were checked against the package's digest.
-
-    Raises
-    ------
-    DigestMismatch
-        If a file is not what the package says, or the package is not what the route says.
-    ModelNotReady
-        If there is no model, or it cannot be loaded.
-    """
-    if is_digest(package):
-        verify_package(folder, package)
-    model = load_model(folder)
-    kind = Served if model.has_schema else ServedGraph
-    return kind(
-        model, name=name, version=version, package=package, role=role, share=share, since=since, max_rows=max_rows
-    )
+    def predict_reply(self, answer: Answer, start: int, stop: int, *, id: str) -> Reply:
+        """Make the answer to a predict request whose rows are those from `start` to `stop` of a run."""
+        if self.classified:
+            classes = self.schema.classes
+            predictions: list[Any] = [
+                {"label": label, "probabilities": dict(zip(classes, row, strict=True))}
+                for label, row in zip(
+                    answer.plain[self._label][start:stop], answer.plain[self._score][start:stop], strict=True
+                )
+            ]
+        else:
+            predictions = answer.score[start:stop, 0].tolist()
+        body = {"id": id, "model": self.post.name, "version": self.post.version, "predictions": predictions}
+        return Reply(200, orjson.dumps(body))
 
 
-def verify_package(folder: Path, package: str) -> None:
-    """Check the files in a folder against the id of their package: `package.json` digests to it, and names theirs.
-
-    Raises
-    ------
-    DigestMismatch
-        If anything differs.
-    ModelNotReady
-        If a file is missing.
-    UnsafePath
-        If a name would leave the folder.
-    """
-    try:
-        found = json.loads((folder / "package.json").read_bytes())
-        files = dict(found["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelNotReady(f"no package: {error}", where=str(folder), expected="package.json with files") from error
-    if digest_of(found) != package:
-        raise DigestMismatch(f"package.json has digest {digest_of(found)}", where=str(folder), expected=package)
-    root = folder.resolve()
-    for name, digest in files.items():
-        path = (root / name).resolve()
-        if not path.is_relative_to(root):
-            raise UnsafePath(f"file {name!r}", where=str(folder), expected="a name inside the folder")
-        try:
-            actual = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelNotReady(f"file {name!r} is missing", where=str(folder), expected=f"digest {digest}") from error
-        if actual != digest:
-            raise DigestMismatch(f"file {name!r} has digest {actual}", where=str(folder), expected=digest)
+def _before_shape(index: int, spec: TensorSpec) -> bytes:
+    """Write an output up to its shape; the first one opens the list."""
+    head = orjson.dumps({"name": spec.name, "datatype": spec.datatype})
+    return (b',"outputs":[' if index == 0 else b",") + head[:-1] + b',"shape":['

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -116,7 +117,7 @@ class Worker:
 
         protocol = protocol_class(self.service) if self.settings.fast else None
         config = uvicorn.Config(
-            Application(self.service),  # type: ignore[arg-type]  # ASGI's own types are looser than uvicorn's
+            Application(self.service),
             loop="uvloop",
             http=protocol or "httptools",
             ws="none",
@@ -131,7 +132,7 @@ class Worker:
             timeout_graceful_shutdown=int(max(1, self.settings.drain_s)),
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve(uvicorn.Server(config)))
+            runner.run(self._serve(_quiet_server(config)))
 
     async def _serve(self, server: uvicorn.Server) -> None:
         loop = asyncio.get_running_loop()
@@ -139,6 +140,7 @@ class Worker:
         self.service.swap(await loop.run_in_executor(None, self.service.load))
         for place, error in self.service.table.errors.items():
             _logger.error("%s cannot be loaded: %s", place, error)
+        speeding = loop.run_in_executor(None, self.service.speed_up)
         if self.settings.workers > 1:
             self._run_folder.mkdir(parents=True, exist_ok=True)
             self.service.siblings = self._siblings
@@ -146,6 +148,7 @@ class Worker:
         try:
             await server.serve(sockets=[self.listening])
         finally:
+            await speeding
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
@@ -179,6 +182,7 @@ class Worker:
         for place, error_text in table.errors.items():
             _logger.error("%s cannot be loaded: %s", place, error_text)
         self.service.swap(table)
+        await loop.run_in_executor(None, self.service.speed_up)
 
     def _changed(self) -> bool:
         before = self._seen
@@ -207,6 +211,23 @@ class Worker:
                 self.service.log.close()
             except HoldfastError as error:
                 _logger.error("%s", error)
+
+
+def _quiet_server(config: uvicorn.Config) -> uvicorn.Server:
+    """Make a server that ends by returning: uvicorn's own sends itself the signal again, before the log is sealed."""
+    import uvicorn
+
+    class Quiet(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for each, handler in before.items():
+                    signal.signal(each, handler)
+
+    return Quiet(config)
 
 
 class InferenceServer:

@@ -15,12 +15,13 @@ from holdfast.core.errors import HoldfastError, InvalidRequest, ModelNotReady
 from holdfast.serve._batcher import Batcher, Job
 from holdfast.serve._feedback import Feedback, tag
 from holdfast.serve._heads import Gate, Head
+from holdfast.serve._loading import AnyServed
 from holdfast.serve._log import PredictionLog
-from holdfast.serve._metrics import Metrics
+from holdfast.serve._metrics import Metrics, Tally
 from holdfast.serve._reply import TEXT, Answering, NoSuchPath, Reply, WrongMethod, error_reply, json_reply
 from holdfast.serve._requests import Ids, context_of, parse, request_id, split_binary, wanted_outputs
 from holdfast.serve._routes import Route, Table, load_table
-from holdfast.serve._served import AnyServed, Served
+from holdfast.serve._served import Served, Wanted
 from holdfast.serve._settings import ServerSettings
 
 Parts = tuple[str, str | None, str | None]
@@ -51,12 +52,18 @@ class Service:
         self.log = (
             None
             if folder is None
-            else PredictionLog(Path(folder), limit_bytes=settings.segment_bytes, limit_s=settings.segment_s)
+            else PredictionLog(
+                Path(folder),
+                limit_bytes=settings.segment_bytes,
+                limit_s=settings.segment_s,
+                sync=settings.sync,
+            )
         )
         self.batcher = Batcher(self.log, self.metrics)
         self.table = Table()
         self.feedback = Feedback()
         self._ids = Ids()
+        self._tallies: dict[AnyServed, Tally] = {}
         self._tags: dict[str, str] = {}
         self._paths: dict[bytes, Parts] = {}
         self._posts: dict[str, Callable[[Parts, Head, bytes, Answering], None]] = {
@@ -81,12 +88,23 @@ class Service:
     def swap(self, table: Table) -> None:
         """Answer by these routes from now on; requests that were read before end with the old ones."""
         self.table = table
+        there = {each for route in table.routes.values() for each in route.every()}
+        self._tallies = {each: tally for each, tally in self._tallies.items() if each in there}
+        self.batcher.forget(there)
         self.metrics.add("holdfast_reloads_total")
         self.metrics.set("holdfast_route_errors", len(table.errors))
         self.metrics.clear("holdfast_model_info")
-        for served in (each for route in table.routes.values() for each in route.every()):
-            labels = {"model": served.name, "version": served.version, "package": served.package, "role": served.role}
+        for served in there:
+            post = served.post
+            labels = {"model": post.name, "version": post.version, "package": post.package, "role": post.role}
             self.metrics.set("holdfast_model_info", 1, **labels)
+
+    def speed_up(self) -> None:
+        """Fuse the inputs of the models that answer; a thread does it, after they answer already."""
+        for route in self.table.routes.values():
+            for served in route.every():
+                if isinstance(served, Served):
+                    served.model.fuse()
 
     # --- dispatch --------------------------------------------------------------------------------------------------
 
@@ -136,7 +154,7 @@ class Service:
         served = route.version(version) if version else route.choose(head.key or id.encode("utf-8", "replace"))
         wanted = wanted_outputs(found, served)
         batch = served.decode(found.get("inputs"), binary)
-        self._submit(route, served, batch, id, True, wanted, b"", started, version, answering)
+        self._submit(route, served, version, started, answering, batch=batch, id=id, infer=True, wanted=wanted)
 
     def _predict(self, parts: Parts, head: Head, body: bytes, answering: Answering) -> None:
         started = time.perf_counter()
@@ -153,24 +171,30 @@ class Service:
                 raise InvalidRequest(f"field {each!r:.60}", where="body", expected='"rows", "id" or "context"')
         batch = served.decoder.from_rows(found.get("rows"))
         context = context_of(found, batch.n)
-        self._submit(route, served, batch, id, False, None, context, started, version, answering)
+        self._submit(route, served, version, started, answering, batch=batch, id=id, infer=False, context=context)
 
     def _submit(
         self,
         route: Route,
         served: AnyServed,
+        version: str | None,
+        started: float,
+        answering: Answering,
+        *,
         batch: Any,
         id: str,
         infer: bool,
-        wanted: Any,
-        context: bytes,
-        started: float,
-        version: str | None,
-        answering: Answering,
+        wanted: Wanted | None = None,
+        context: bytes = b"",
     ) -> None:
-        shadow = route.shadow if version is None and route.shadow is not served else None
-        job = Job(served, shadow, batch, id, infer, wanted, context, started, time.time(), answering)
-        self.batcher.submit(job)
+        # A request to a version is for that version alone.
+        shadow = route.shadow if version is None else None
+        tally = self._tallies.get(served)
+        if tally is None:
+            tally = self._tallies[served] = self.metrics.tally(served.post.name, served.post.role)
+        self.batcher.submit(
+            Job(served, shadow, batch, id, infer, wanted, context, started, time.time(), tally, answering)
+        )
 
     def _new_id(self, name: str) -> str:
         found = self._tags.get(name)
@@ -178,7 +202,7 @@ class Service:
             found = self._tags[name] = tag(name)
         return self._ids.new(found)
 
-    def _feedback(self, parts: Parts, head: Head, body: bytes, answering: Answering) -> None:
+    def _feedback(self, parts: Parts, _: Head, body: bytes, answering: Answering) -> None:
         try:
             found = orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -194,7 +218,7 @@ class Service:
                 self.metrics.add("holdfast_labels_total", model=each.model)
         answering(json_reply({"received": len(records), "repeated": len(records) - len(fresh)}))
 
-    def _server(self, parts: Parts) -> Reply:
+    def _server(self, _: Parts) -> Reply:
         return json_reply(
             {
                 "name": "holdfast",
@@ -204,22 +228,22 @@ class Service:
             }
         )
 
-    def _ready(self, parts: Parts) -> Reply:
+    def _ready(self, _: Parts) -> Reply:
         ready = bool(self.table.routes) and not self.draining
         return json_reply({"ready": ready}, 200 if ready else 503)
 
     def _model(self, parts: Parts) -> Reply:
         route = self.table.route(parts[1])
         served = route.version(parts[2]) if parts[2] else (route.champion or route.every()[0])
-        roles = {each.role: each.version for each in route.every()}
+        roles = {each.post.role: each.post.version for each in route.every()}
         return json_reply(
             {
                 "name": route.name,
-                "versions": list(dict.fromkeys(each.version for each in route.every())),
+                "versions": list(dict.fromkeys(each.post.version for each in route.every())),
                 "platform": "onnxruntime_onnx",
                 "inputs": [_tensor(each) for each in served.inputs],
                 "outputs": [_tensor(each) for each in served.outputs],
-                "holdfast": {**roles, "package": served.package},
+                "holdfast": {**roles, "package": served.post.package},
             }
         )
 
@@ -229,7 +253,7 @@ class Service:
             route.version(parts[2])
         return json_reply({"name": route.name, "ready": not self.draining}, 503 if self.draining else 200)
 
-    def _metrics(self, parts: Parts) -> Reply:
+    def _metrics(self, _: Parts) -> Reply:
         self.gauges()
         return Reply(200, self.metrics.merged(self.siblings()).text().encode(), TEXT)
 
@@ -240,15 +264,15 @@ class Service:
             self.metrics.set("holdfast_log_backlog_bytes", self.log.backlog_bytes())
             self.metrics.set("holdfast_log_commit_seconds", self.log.writer.commit_s)
 
-    def _running(self, parts: Parts) -> Reply:
+    def _running(self, _: Parts) -> Reply:
         running = [
             {
-                "name": each.name,
-                "model": each.version,
-                "package": each.package,
-                "role": each.role,
-                "share": each.share,
-                "since": each.since,
+                "name": each.post.name,
+                "model": each.post.version,
+                "package": each.post.package,
+                "role": each.post.role,
+                "share": each.post.share,
+                "since": each.post.since,
             }
             for route in self.table.routes.values()
             for each in route.every()
@@ -271,7 +295,7 @@ _FIXED: dict[bytes, str] = {
 }
 
 
-def _parts(path: bytes) -> Parts:
+def _parts(path: bytes) -> Parts:  # noqa: PLR0911 - one return for each route reads as the table it is
     """Kind, model and version of a path.
 
     Raises

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.core.errors import ForbiddenBind, InvalidValue
+from holdfast.core.errors import ForbiddenBind, InvalidValue, one_of
+from holdfast.serve._segment import SYNCS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class ServerSettings:
         Seconds that an idle connection is kept.
     segment_bytes, segment_s
         Size and age after which a segment of the log is sealed.
+    sync
+        ``commit``: an acknowledged prediction survives a kill and a power cut (each commit waits for the disk).
+        ``tick``: it survives a kill at once, and a power cut after `watch_s` (no commit waits for the disk).
     fast
         Answer on the connection itself, without an ASGI task for each request.
     """
@@ -61,6 +65,7 @@ class ServerSettings:
     keep_alive_s: float = 30.0
     segment_bytes: int = 32 << 20
     segment_s: float = 60.0
+    sync: str = "commit"
     fast: bool = True
 
     def __post_init__(self) -> None:
@@ -82,6 +87,8 @@ class ServerSettings:
             raise ForbiddenBind("any Host header without a proxy", expected="the names that requests are addressed to")
         if not 0 <= self.port <= 65535:
             raise InvalidValue(f"port {self.port}", expected="a number from 0 to 65535")
+        if self.sync not in SYNCS:
+            raise InvalidValue(f"sync {self.sync!r}", expected=one_of(SYNCS, self.sync))
         numbers = (self.workers, self.max_body_bytes, self.max_rows, self.watch_s, self.drain_s, self.keep_alive_s)
         if min(numbers) <= 0:
             raise InvalidValue(f"settings {numbers}", expected="positive workers, sizes, rows and times")

@@ -237,7 +237,7 @@ def to_json(array: np.ndarray, datatype: str) -> list[Any]:
         return [each if each - each == 0 else None for each in flat.tolist()]
     if datatype == "BYTES":
         return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in flat]
-    return flat.tolist()  # type: ignore[no-any-return]  # numpy's tolist is untyped
+    return flat.tolist()
 
 
 def to_binary(array: np.ndarray, datatype: str) -> bytes:

@@ -77,7 +77,7 @@ class Supervisor:
         finally:
             os._exit(status)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         for pid in list(self._workers):
             try:

@@ -34,6 +34,11 @@ DATATYPES = {
 }
 
 
+#: Input of a fused graph: every number column, shape (n, columns).
+FUSED = "holdfast.numbers"
+_WORTH_FUSING = 4
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One input or output of a graph: its name, the protocol's datatype, and its shape (-1 where any size goes)."""
@@ -56,12 +61,17 @@ class LoadedModel:
 
     def __init__(self, path: Path, schema: ModelSchema | None) -> None:
         self.path = path
-        self.session = _session(path)
-        self.inputs = tuple(_spec(each) for each in self.session.get_inputs())
-        self.outputs = tuple(_spec(each) for each in self.session.get_outputs())
         self._schema = schema
+        session = _session(str(path), where=str(path))
+        # Session, and whether it takes the number columns as one array: swapped together, by `fuse`.
+        self._live: tuple[Any, bool] = session, False
+        self.inputs = tuple(_spec(each) for each in session.get_inputs())
+        self.outputs = tuple(_spec(each) for each in session.get_outputs())
+        self._names = [each.name for each in self.outputs]
         if schema is not None:
             _check(schema, self.inputs, self.outputs, where=str(path))
+            self._numbers = [each.name for each in schema.columns if each.dtype == "float32"]
+            self._texts = [each.name for each in schema.columns if each.dtype == "string"]
 
     @property
     def has_schema(self) -> bool:
@@ -94,11 +104,67 @@ class LoadedModel:
         InvalidRequest
             If ONNX Runtime refuses the arrays.
         """
+        session, fused = self._live
+        given = dict(feeds)
+        if fused:
+            try:
+                numbers = np.concatenate([given.pop(name) for name in self._numbers], axis=1)
+            except (KeyError, ValueError) as error:
+                raise InvalidRequest(
+                    f"inputs are missing or of other lengths: {error}", where=self.path.name
+                ) from error
+            given[FUSED] = numbers
+        return dict(zip(self._names, self._ask(session, given), strict=True))
+
+    def run_table(self, numbers: np.ndarray, texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """Outputs of the graph, in its order, for rows whose number columns lie in one array.
+
+        Parameters
+        ----------
+        numbers
+            Shape (n, number columns) float32, in the schema's order.
+        texts
+            For each text column n texts.
+
+        Raises
+        ------
+        InvalidRequest
+            If ONNX Runtime refuses the arrays.
+        """
+        n = len(numbers)
+        session, fused = self._live
+        feeds: dict[str, np.ndarray] = {}
+        if fused:
+            feeds[FUSED] = numbers
+        else:
+            for index, name in enumerate(self._numbers):
+                feeds[name] = np.ascontiguousarray(numbers[:, index : index + 1])
+        for name, column in zip(self._texts, texts, strict=True):
+            feeds[name] = np.array(column, dtype=object).reshape(n, 1)
+        return self._ask(session, feeds)
+
+    def fuse(self) -> bool:
+        """Take the number columns as one array from now on: handing over thirty arrays costs more than the model does.
+
+        The graph only gets a split before its inputs, so that its answers stay the same to the last bit. Returns
+        whether it was done; a graph that has few number columns, or no room for the split, is left as it is.
+        """
+        if self._live[1] or self._schema is None or len(self._numbers) < _WORTH_FUSING:
+            return self._live[1]
+        from holdfast.serve._fused import fused_graph
+
+        graph = fused_graph(self.path, self._numbers)
+        if graph is None:
+            return False
+        self._live = _session(graph, where=str(self.path)), True
+        return True
+
+    def _ask(self, session: Any, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         try:
-            found = self.session.run(None, dict(feeds))
-        except Exception as error:  # noqa: BLE001 - onnxruntime's errors have no public common class
+            found: list[np.ndarray] = session.run(None, feeds)
+        except Exception as error:  # onnxruntime's errors have no public class in common
             raise InvalidRequest(f"the model cannot answer: {_first_line(error)}", where=self.path.name) from error
-        return {spec.name: array for spec, array in zip(self.outputs, found, strict=True)}
+        return found
 
     def predict_arrays(self, feeds: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
         """Score and decision for arrays of shape (n, 1), one for each column.
@@ -242,7 +308,7 @@ def _find_schema(plain: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def _session(path: Path) -> Any:
+def _session(graph: str | bytes, *, where: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -253,9 +319,9 @@ def _session(path: Path) -> Any:
     options.enable_mem_pattern = False
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - onnxruntime's errors have no public common class
-        raise ModelNotReady(f"no ONNX model: {_first_line(error)}", where=str(path)) from error
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no public class in common
+        raise ModelNotReady(f"no ONNX model: {_first_line(error)}", where=where) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Logged predictions and labels as tables: their columns, and how to read them back as features, scores and truth.
 
-``predictions:<model>`` has one row for each predicted row: ``id``, ``row`` (index in the request), ``version``, ``role``,
-``time``, ``latency_s``, ``decision`` (null for a task that does not classify), ``score`` (list of the class
+``predictions:<model>`` has one row for each predicted row: ``id``, ``row`` (index in the request), ``version``,
+``role``, ``time``, ``latency_s``, ``decision`` (null for a task that does not classify), ``score`` (list of the class
 probabilities, or of one prediction), ``classes`` (their names), ``context`` (JSON text that came beside the row, or
 null), and for each feature ``number:<column>`` or ``text:<column>``.
 
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import polars as pl
 
 from holdfast.core.errors import ColumnNotFound, one_of
@@ -68,31 +69,43 @@ def _runs(answered: Iterable[Answered]) -> list[list[Answered]]:
 
 def _one_source(group: list[Answered]) -> pl.DataFrame:
     source = group[0].source
-    sizes = np.array([each.n for each in group])
+    sizes = np.array([size for each in group for size in each.sizes], dtype=np.int64)
     total = int(sizes.sum())
+    request = np.repeat(np.arange(len(sizes)), sizes)
 
-    def repeated(values: Sequence[Any]) -> pl.Series:
-        return pl.Series(values).gather(np.repeat(np.arange(len(group)), sizes))
+    def repeated(values: Iterable[Any], dtype: Any) -> pl.Series:
+        return pl.Series(list(values), dtype=dtype).gather(request)
 
     score = np.concatenate([each.score for each in group]).astype(np.float64)
+    time = repeated((each for one in group for each in one.times), pl.Float64)
     columns: dict[str, Any] = {
-        "id": repeated([each.id for each in group]),
-        "row": np.concatenate([np.arange(n, dtype=np.int32) for n in sizes]),
+        "id": repeated((each for one in group for each in one.ids), pl.String),
+        "row": (np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes)).astype(np.int32),
         "version": pl.repeat(source.version, total, eager=True),
         "role": pl.repeat(source.role, total, eager=True),
-        "time": (repeated([each.time for each in group]) * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us", "UTC")),
-        "latency_s": repeated([each.latency_s for each in group]),
+        "time": (time * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us", "UTC")),
+        "latency_s": repeated((each for one in group for each in one.latencies), pl.Float64),
         "decision": _decisions(group),
         "score": pl.Series(score, dtype=pl.Array(pl.Float64, source.width)).cast(pl.List(pl.Float64)),
         "classes": pl.Series([list(source.classes)], dtype=pl.List(pl.String)).new_from_index(0, total),
-        "context": repeated([each.context.decode() or None for each in group]).cast(pl.String),
+        "context": pl.Series([text for one in group for text in _contexts(one)], dtype=pl.String),
     }
-    numbers = np.concatenate([each.numbers for each in group], axis=1)
+    numbers = np.concatenate([each.numbers for each in group])
     for index, name in enumerate(source.numbers):
-        columns[NUMBER + name] = pl.Series(numbers[index]).fill_nan(None)
+        columns[NUMBER + name] = pl.Series(np.ascontiguousarray(numbers[:, index])).fill_nan(None)
     for index, name in enumerate(source.texts):
         columns[TEXT + name] = pl.Series([text for each in group for text in each.texts[index]], dtype=pl.String)
     return pl.DataFrame(columns)
+
+
+def _contexts(answered: Answered) -> list[str | None]:
+    """Context of each row, as JSON text."""
+    if answered.contexts is None:
+        return [None] * answered.n
+    rows: list[str | None] = []
+    for size, context in zip(answered.sizes, answered.contexts, strict=True):
+        rows += [orjson.dumps(each).decode() for each in orjson.loads(context)] if context else [None] * size
+    return rows
 
 
 def _decisions(group: list[Answered]) -> pl.Series:

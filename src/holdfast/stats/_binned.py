@@ -275,16 +275,18 @@ def quantile_edges(ordered: Floats, *, bins: int) -> Floats:
     if len(edges) < bins - 1:
         few = _few_distinct(ordered, most=bins)
         edges = edges if few is None else few
-    return edges[(edges < ordered[-1]) & np.isfinite(edges)]
+    kept: Floats = edges[(edges < ordered[-1]) & np.isfinite(edges)]
+    return kept
 
 
 def _few_distinct(ordered: Floats, *, most: int) -> Floats | None:
     """Distinct values, if there are at most so many; found by jumping from one to the next."""
-    found, at = [], 0
+    found: list[float] = []
+    at = 0
     while at < len(ordered):
         if len(found) == most:
             return None
-        found.append(ordered[at])
+        found.append(float(ordered[at]))
         at = int(np.searchsorted(ordered, ordered[at], side="right"))
     return np.asarray(found)
 
@@ -297,7 +299,8 @@ def weighted_edges(values: Floats, weights: Ints, *, bins: int) -> Floats:
     distinct = np.unique(values)
     if len(distinct) <= bins:
         edges = distinct
-    return edges[(edges < values[-1]) & np.isfinite(edges)]
+    kept: Floats = edges[(edges < values[-1]) & np.isfinite(edges)]
+    return kept
 
 
 def count_sorted(ordered: Floats, edges: Floats, *, missing: int) -> Counted:
@@ -320,7 +323,7 @@ def count_weighted(values: Floats, weights: Ints, *, edges: Floats, sketch: Colu
     """Count a sketch's rising values with weights into bins; infinities fall into the end bins."""
     place = np.searchsorted(edges, values, side="left")
     counts = np.bincount(place, weights=weights, minlength=len(edges) + 1).astype(np.int64)
-    sums = np.bincount(place, weights=weights * values, minlength=len(edges) + 1)
+    sums: Floats = np.bincount(place, weights=weights * values, minlength=len(edges) + 1).astype(np.float64)
     counts[0] += sketch.minus_infinite
     counts[-1] += sketch.plus_infinite
     infinite = (sketch.minus_infinite, sketch.plus_infinite)

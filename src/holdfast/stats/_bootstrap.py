@@ -153,9 +153,17 @@ def multinomial_bootstrap(
 
 
 def simple_ends(drawn: Floats, value: float, *, confidence: float, basic: bool) -> tuple[float, float]:
-    """Percentile ends of what was drawn, or (`basic`) those ends reflected at the value."""
+    """Percentile ends of what was drawn, or (`basic`) those ends reflected at the value.
+
+    Ends that lie beyond the fifth draw from either side are moved out from it as those of a normal estimate would be:
+    a few hundred draws say nothing of a 99.9 % interval by themselves.
+    """
     tail = (1.0 - confidence) / 2.0
-    low, high = (float(end) for end in np.quantile(drawn, [tail, 1.0 - tail]))
+    drawn_tail = max(tail, min(0.25, 5.0 / len(drawn)))
+    low, middle, high = (float(end) for end in np.quantile(drawn, [drawn_tail, 0.5, 1.0 - drawn_tail]))
+    if drawn_tail > tail:
+        wider = NormalDist().inv_cdf(tail) / NormalDist().inv_cdf(drawn_tail)
+        low, high = middle - wider * (middle - low), middle + wider * (high - middle)
     return (2.0 * value - high, 2.0 * value - low) if basic else (low, high)
 
 

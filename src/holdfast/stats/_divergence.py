@@ -129,12 +129,14 @@ def _notes(made: Table, n: int) -> dict[str, Any]:
 def smooth(counts: Any, total: Any, *, half: float = 0.5) -> Floats:
     """Shares after adding half a row to each bin; the last axis holds the bins."""
     rows = np.asarray(counts, dtype=np.float64)
-    return (rows + half) / (total + half * rows.shape[-1])
+    shares: Floats = (rows + half) / (total + half * rows.shape[-1])
+    return shares
 
 
 def resample(counts: Ints, total: int, *, rng: np.random.Generator, draws: int = _DRAWS, half: float = 0.5) -> Floats:
-    """Shares as other samples of this size would have them: multinomial, or its normal limit where all counts are
-    large.
+    """Shares as other samples of this size would have them.
+
+    They are multinomial, or the normal limit of that where all counts are large (which costs a tenth).
 
     Returns
     -------
@@ -166,7 +168,8 @@ def _bits(before: Floats, after: Floats) -> Floats:
     middle = (before + after) / 2.0
     safe = np.where(middle > 0.0, middle, 1.0)
     parts = _entropy_terms(before / safe) * before + _entropy_terms(after / safe) * after
-    return np.clip(parts.sum(axis=-1) / 2.0, 0.0, 1.0)
+    bits: Floats = np.clip(parts.sum(axis=-1) / 2.0, 0.0, 1.0)
+    return bits
 
 
 def _entropy_terms(ratio: Floats) -> Floats:

@@ -134,7 +134,8 @@ def estimated_confusion(probability: Any, decision: Any) -> EstimatedConfusion:
     """
     given, decided = _rows(_calibrated(probability), decision)
     shares = _shares(given.probability, decided)
-    return EstimatedConfusion(*(float(each) for each in shares), n=len(decided))
+    found = shares.tolist()
+    return EstimatedConfusion(found[0], found[1], found[2], found[3], len(decided))
 
 
 def estimated_accuracy(probability: Any, decision: Any, *, confidence: float = 0.95, anytime: bool = False) -> Value:
@@ -172,7 +173,7 @@ def estimated_accuracy(probability: Any, decision: Any, *, confidence: float = 0
 
     Examples
     --------
-    >>> estimated_accuracy([0.9, 0.8, 0.3], [True, True, False]).value
+    >>> round(estimated_accuracy([0.9, 0.8, 0.3], [True, True, False]).value, 6)
     0.8
     """
     return _of_confusion("accuracy", probability, decision, confidence=confidence, anytime=anytime)

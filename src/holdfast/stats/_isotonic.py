@@ -80,8 +80,8 @@ def fit_isotonic(score: Any, target: Any, *, weight: Any = None) -> Isotonic:
     if float(weights.min()) <= 0.0:
         raise InvalidValue(f"weight {float(weights.min())}", expected="positive weights")
     distinct, place = np.unique(scores, return_inverse=True)
-    mass = np.bincount(place, weights=weights)
-    means = np.bincount(place, weights=weights * targets) / mass
+    mass: Floats = np.bincount(place, weights=weights).astype(np.float64)
+    means: Floats = np.bincount(place, weights=weights * targets) / mass
     fitted, starts, ends = pooled(means, mass)
     index = np.unique(np.concatenate((starts, ends)))
     pool = np.searchsorted(starts, index, side="right") - 1
@@ -102,8 +102,8 @@ def pooled(means: Floats, mass: Floats) -> tuple[Floats, Any, Any]:
         Shape (pools,) each: fitted value, first index, last index.
     """
     if bool(np.all(np.diff(means) >= 0.0)):
-        index = np.arange(len(means))
-        return means, index, index
+        single = np.arange(len(means))
+        return means, single, single
     values: list[float] = []
     sizes: list[float] = []
     starts: list[int] = []

@@ -79,7 +79,7 @@ def fit_logistic(x: Any, hit: Any, *, targets: Any = None) -> Logistic:
     --------
     >>> fitted = fit_logistic([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 1, 1])
     >>> round(fitted.slope, 3)
-    1.213
+    1.214
     """
     values, happened = floats(x, what="x"), np.asarray(hit).astype(bool)
     same_length(values, happened, what="x and what happened")
@@ -99,8 +99,9 @@ def fit_logistic(x: Any, hit: Any, *, targets: Any = None) -> Logistic:
 
 
 def fit_platt(margin: Any, hit: Any) -> Platt:
-    """Fit Platt scaling: a logistic regression on the margin with targets held off 0 and 1, so it always has a
-    solution.
+    """Fit Platt scaling: a logistic regression on the margin.
+
+    Its targets are held off 0 and 1, so it has a solution also where the margin separates the classes.
 
     Parameters
     ----------
@@ -166,7 +167,8 @@ def _newton(design: Floats, wanted: Floats) -> tuple[Floats, Floats]:
         loss = _loss(design @ weights, wanted)
         if float(np.abs(size * step).max()) < 1e-10:
             break
-    return weights, np.linalg.inv(information)
+    covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    return weights, covariance
 
 
 def _loss(logits: Floats, wanted: Floats) -> float:

@@ -320,9 +320,9 @@ def drift(
             values["psi"] = psi_value(made, counted, bins=bins, confidence=level, rng=random)
         if made.kind == "number" and counted.present and "ks" in measures:
             values["ks"] = ks_value(made, counted, confidence=level)
-        if made.kind == "number" and counted.low is not None and made.counted.low is not None:
-            if "wasserstein" in measures:
-                values["wasserstein"] = wasserstein_value(made, counted, confidence=level, rng=random)
+        finite = counted.low is not None and made.counted.low is not None
+        if made.kind == "number" and finite and "wasserstein" in measures:
+            values["wasserstein"] = wasserstein_value(made, counted, confidence=level, rng=random)
         found[name] = values
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,8 +69,9 @@ def decode(cls: type[Noun], data: Any, *, where: str | None = None) -> Noun:
     for name in data:
         if name not in fields:
             raise UnknownField(f"{cls.__name__} has no field {name!r}", where=where, expected=one_of(fields, str(name)))
+    kind: Any = cls
     try:
-        made: Noun = _adapter(cls).validate_python(dict(data))
+        made: Noun = _adapter(kind).validate_python(dict(data))
     except ValidationError as error:
         raise _invalid(cls, error, where) from error
     except HoldfastError as error:  # a noun's own check
@@ -80,7 +81,7 @@ def decode(cls: type[Noun], data: Any, *, where: str | None = None) -> Noun:
 
 
 @cache
-def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+def _adapter(cls: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(cls)

@@ -27,6 +27,9 @@ from holdfast.core.errors import InvalidValue, MissingExtra, StoreUnavailable
 #: Classes of SQLSTATE that mean "not now" rather than "wrong": connection, resources, locks, shut-down, system, ...
 _UNAVAILABLE = ("08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX")
 
+# Where encryption only costs time: reading the machine's certificates takes longer than connecting.
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 _inherited: list[object] = []
 
 
@@ -149,7 +152,8 @@ class Database:
             arguments["unix_sock"] = f"{folder}/.s.PGSQL.{arguments['port']}"
         elif isinstance(folder, str):
             arguments["host"] = folder
-        arguments["ssl_context"] = _ssl_context(query.pop("sslmode", None))
+        local = "unix_sock" in arguments or arguments["host"] in _LOOPBACK
+        arguments["ssl_context"] = _ssl_context(query.pop("sslmode", "disable" if local else "prefer"))
         if query:
             raise InvalidValue(f"parameter {sorted(query)[0]!r} of the journal's URL", expected="host or sslmode")
         return arguments
@@ -190,10 +194,10 @@ def _parsed(url: str) -> sa.URL:
 def _ssl_context(mode: object) -> Any:
     import ssl
 
-    if mode in (None, "disable"):
-        return None
+    if mode in ("disable", "prefer"):
+        return False if mode == "disable" else None  # None: pg8000 asks for encryption, and goes on without it
     if mode not in ("require", "verify-full"):
-        raise InvalidValue(f"sslmode {mode!r}", expected="disable, require or verify-full")
+        raise InvalidValue(f"sslmode {mode!r}", expected="disable, prefer, require or verify-full")
     context = ssl.create_default_context()
     if mode == "require":  # as libpq: encrypted, without a look at the certificate
         context.check_hostname = False

@@ -158,7 +158,7 @@ class Leases:
             raise LeaseLost(
                 f"the lease ran out at {row.expires}",
                 where=f"lease {lease.name!r}",
-                expected="a renewal before that time",
+                expected="a renewal before it",
             )
 
     def _release(self, lease: Lease) -> None:

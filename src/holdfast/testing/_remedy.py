@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from holdfast.core import registry
-from holdfast.core.digests import canonical_json, plain
+from holdfast.core.digests import canonical_json
 from holdfast.core.errors import HoldfastError
 from holdfast.core.events import Action
 from holdfast.core.evidence import State
@@ -52,15 +52,15 @@ def check_remedy(remedy: Remedy | str, *, contexts: Sequence[RemedyContext] | No
 
 def _check_answer(remedy: Remedy, context: RemedyContext) -> Action | Refusal:
     what = f"remedy {remedy.name!r}, asked about {context.verdict.promise.text!r} ({context.verdict.promise.stage})"
-    before = canonical_json(plain(context))
+    before = canonical_json(context)
     answer = attempt(what, lambda: remedy.propose(context))
     if isinstance(answer, HoldfastError):
         raise ConformanceError(f"{what}, raised {type(answer).__name__} ({answer}); expected an Action or a Refusal")
-    require(canonical_json(plain(context)) == before, f"{what}, changed what it was asked about")
+    if isinstance(answer, Action):
+        require_plain(answer.params, f"{what}: params")
+    require(canonical_json(context) == before, f"{what}, changed what it was asked about")
     again = remedy.propose(context)
-    require(
-        canonical_json(plain(again)) == canonical_json(plain(answer)), f"{what}, answers {answer!r}, then {again!r}"
-    )
+    require(canonical_json(again) == canonical_json(answer), f"{what}, answers {answer!r}, then {again!r}")
     if isinstance(answer, Refusal):
         require(answer.reason.strip(), f"{what}, refuses without a reason")
         return answer
@@ -75,7 +75,6 @@ def _check_action(action: Action, context: RemedyContext, what: str, *, name: st
     require(action.promise == claim, f"{what}, proposes to restore {action.promise!r}; expected the claim {claim!r}")
     for field in ("subject", "reason", "precondition", "undo"):
         require(str(getattr(action, field)).strip(), f"{what}, proposes an action whose {field} is empty")
-    require_plain(action.params, f"{what}: params")
     require(action.key == replace(action).key, f"{what}, proposes an action whose key changes")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def tiny_rows(n: int = 200, *, seed: int = 0) -> pl.DataFrame:
     grade = np.select([signal < -0.8, signal < 0.8], ["low", "middle"], "high")
     return pl.DataFrame(
         {
-            "id": [f"p{each}" for each in range(n)],
+            "id": pl.Series([f"p{each}" for each in range(n)], dtype=pl.String),
             "age": pl.Series(np.where(missing, np.nan, age), dtype=pl.Float64).fill_nan(None),
             "weight": pl.Series(weight, dtype=pl.Float64),
             "sex": pl.Series(sex.tolist(), dtype=pl.String),
@@ -189,6 +190,11 @@ def tiny_traffic(n: int = 200, *, seed: int = 0) -> Traffic:
     )
 
 
+@functools.cache
+def _columns() -> tuple[str, ...]:
+    return tuple(tiny_rows(0).columns)
+
+
 def tiny_contract(*promises: Promise, task: str = "binary") -> Contract:
     """Contract of the small clinic, with the promises handed over.
 
@@ -203,7 +209,7 @@ def tiny_contract(*promises: Promise, task: str = "binary") -> Contract:
     'ill'
     """
     targets = TARGETS[_task(task)]
-    others = tuple(each for each in tiny_rows(0).columns if each not in (*FEATURES, "id", targets))
+    others = tuple(each for each in _columns() if each not in (*FEATURES, "id", targets))
     roles = Roles(id="id", sensitive=("sex",), exclude=others)
     return Contract(
         name="clinic",

@@ -76,7 +76,7 @@ def dirty(rows: pl.DataFrame, rate: float, rng: np.random.Generator) -> pl.DataF
     >>> clean = pl.DataFrame({"age": [30.0] * 100})
     >>> spoilt = dirty(clean, 0.1, np.random.default_rng(0))
     >>> int((spoilt["age"].ne_missing(clean["age"])).sum())
-    13
+    10
     """
     if not 0.0 <= rate <= 1.0:
         raise InvalidValue(f"rate {rate}", expected="a share from 0 to 1")

@@ -30,8 +30,8 @@ SETTINGS = ("optimise",)
 class Onnx:
     """`model.onnx` with `schema.json`, and what explains it: for the inference server and all that reads ONNX.
 
-    Setting ``optimise`` (default True): let ONNX Runtime simplify the graph (constant folding, no operators of its own); that
-    graph is kept only when it has fewer nodes and answers every row of the sample alike.
+    Setting ``optimise`` (default True): let ONNX Runtime simplify the graph (constant folding, no operators of
+    its own); that graph is kept only when it has fewer nodes and answers every row of the sample alike.
     """
 
     name = "onnx"
@@ -80,6 +80,7 @@ def _simplified(path: Path, schema: ModelSchema, sample: pl.DataFrame) -> bool:
     import onnx
     import onnxruntime as ort
 
+    wanted = load_model(path, schema).predict(sample)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
@@ -92,7 +93,7 @@ def _simplified(path: Path, schema: ModelSchema, sample: pl.DataFrame) -> bool:
     useful = standard and len(after.graph.node) < len(before.graph.node)
     if useful:
         onnx.checker.check_model(after)
-        useful = np.array_equal(load_model(path, schema).predict(sample), load_model(other, schema).predict(sample))
+        useful = np.array_equal(wanted, load_model(other, schema).predict(sample))
     if useful:
         other.replace(path)
     else:

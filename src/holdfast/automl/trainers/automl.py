@@ -26,6 +26,8 @@ from holdfast.stats.tensors import to_tensors
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Seconds that a refit has at least, over the budget where the search came late: a model cut short is no answer.
+GRACE_S = 1.0
 #: Cells of a table that a second thread is not worth waking for.
 SMALL = 50_000
 
@@ -57,37 +59,47 @@ class AutoML:
         ExportFailed
             If the exported graph does not answer as the model does.
         """
-        start = time.monotonic()
-        end = start + request.budget_s
-        problem = problem_of(request)
-        _check_holdout(request)
-        threshold = _threshold(request.settings)
-        constraints = Constraints.of(request)
-        bench = Bench(problem, request.seed, _threads(request), whole(request.settings, "rounds", MOST_ROUNDS, least=1))
-        search = Search(
-            bench,
-            end,
-            request.budget_s,
-            whole(request.settings, "max_trials", MOST_TRIALS, least=1),
-            request.seed,
-            request.progress,
-        )
-        linear = not problem.monotone
-        earlier = warm(request.warm_start, linear=linear) if request.warm_start else None
-        trials = search.go(first=earlier, linear=linear)
-        chosen = choose(
-            problem,
-            trials,
-            constraints,
-            calibrate=bool(request.settings.get("calibrate", True)),
-            threshold=threshold,
-            deadline=search.deadline(),
-        )
-        if chosen is None:
-            chosen = _unscored(problem, threshold)
-        final, cut = _refit(bench, chosen, end)
-        notes = [*problem.notes, *chosen.notes, *cut]
-        return _trained(request, problem, final=final, chosen=chosen, trials=trials, notes=notes)
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it ships no types
+
+        threads = _threads(request)
+        with threadpool_limits(limits=threads, user_api="blas"):
+            return _train(request, threads=threads)
+
+
+def _train(request: TrainRequest, *, threads: int) -> Trained:
+    start = time.monotonic()
+    end = start + request.budget_s
+    problem = problem_of(request)
+    _check_holdout(request)
+    threshold = _threshold(request.settings)
+    constraints = Constraints.of(request)
+    calibrate = request.settings.get("calibrate", True)
+    if not isinstance(calibrate, bool):
+        raise InvalidValue(f"calibrate {calibrate!r}", where="settings.calibrate", expected="true or false")
+    bench = Bench(problem, request.seed, threads, whole(request.settings, "rounds", MOST_ROUNDS, least=1), calibrate)
+    search = Search(
+        bench,
+        end,
+        request.budget_s,
+        whole(request.settings, "max_trials", MOST_TRIALS, least=1),
+        request.seed,
+        request.progress,
+    )
+    linear = not problem.monotone
+    earlier = warm(request.warm_start, linear=linear) if request.warm_start else None
+    trials = search.go(first=earlier, linear=linear)
+    chosen = choose(
+        problem,
+        trials,
+        constraints,
+        threshold=threshold,
+        deadline=search.deadline(),
+    )
+    if chosen is None:
+        chosen = _unscored(problem, threshold)
+    final, cut = _refit(bench, chosen, max(end, min(time.monotonic() + GRACE_S, end + 2.0 * GRACE_S)))
+    notes = [*problem.notes, *chosen.notes, *cut]
+    return _trained(request, problem, final=final, chosen=chosen, trials=trials, notes=notes)
 
 
 def _threads(request: TrainRequest) -> int:
@@ -123,7 +135,6 @@ def _unscored(problem: Problem, threshold: float | None) -> Choice:
 
 def _refit(bench: Bench, chosen: Choice, end: float) -> tuple[_export.Final, list[str]]:
     config, rounds = chosen.trial.config, chosen.trial.rounds
-    # A tenth over the budget is the least time that a refit has, however late it is.
     learner = bench.refit(config, rounds=rounds, deadline=end)
     made = None
     notes = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,7 +77,7 @@ def mean_over_rows(
     confidence: float,
     rng: np.random.Generator,
     bounds: tuple[float, float],
-    notes: dict[str, object],
+    notes: Mapping[str, object],
 ) -> Value:
     """Mean of one number per row, with a percentile bootstrap interval over rows (Efron & Tibshirani 1993).
 

@@ -41,9 +41,9 @@ def explanation_stability(
 ) -> Value:
     """Share of the `k` weightiest columns of a row's explanation that stay so for close rows with the same answer.
 
-    For each of up to 100 sample rows x and five close rows x' (numbers moved by normal steps of `radius` times the
-    column's spread) that the model gives the same class: ``|top_k(x) & top_k(x')| / k``, the feature agreement of Krishna
-    et al., under the neighbourhood and same-prediction condition of Agarwal et al.; meaned over x', then over x.
+    For each of up to 100 sample rows x and five close rows x' (numbers moved by normal steps of `radius` times
+    the column's spread) that the model gives the same class: ``|top_k(x) & top_k(x')| / k``, the feature agreement of
+    Krishna et al., under the neighbourhood and same-prediction condition of Agarwal et al.; meaned over x', then x.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ def throughput(traffic: Traffic, *, confidence: float = 0.95) -> Value:
     >>> throughput(Traffic(np.full(100, 0.01), seconds=10.0))
     Value(value=10, low=8.13639912509, high=12.1626793792, n=100)
     """
-    from scipy.stats import chi2
+    from scipy.special import gammainccinv, gammaincinv
 
     n = len(traffic.latency_s)
     if n == 0 or traffic.seconds <= 0:
@@ -99,6 +99,7 @@ def throughput(traffic: Traffic, *, confidence: float = 0.95) -> Value:
             f"{n} answered requests in {traffic.seconds:g} s", where="throughput", expected="at least one, in some time"
         )
     tail = (1.0 - confidence) / 2.0
-    low = float(chi2.ppf(tail, 2 * n)) / 2.0 / traffic.seconds
-    high = float(chi2.isf(tail, 2 * n + 2)) / 2.0 / traffic.seconds
+    # Half a chi-squared quantile of 2 n degrees of freedom is a gamma quantile of shape n.
+    low = float(gammaincinv(n, tail)) / traffic.seconds
+    high = float(gammainccinv(n + 1, tail)) / traffic.seconds
     return Value(n / traffic.seconds, low, high, n=n, method="Garwood", notes=dict(traffic.notes))

@@ -16,7 +16,8 @@ def _latency(traffic: Traffic, q: float, *, confidence: float, anytime: bool) ->
         raise NotMeasurable("no request was answered", where="latency", expected="at least one answered request")
     found = quantile(traffic.latency_s, q, confidence=confidence, anytime=anytime)
     notes = {**found.notes, "failed": traffic.failed, **dict(traffic.notes)}
-    return Value(found.value, found.low, found.high, n=found.n, method=found.method, notes=notes)
+    low = max(0.0, found.low or 0.0)
+    return Value(found.value, low, found.high, n=found.n, method=found.method, notes=notes)
 
 
 @measure(

@@ -66,7 +66,7 @@ def completeness(rows: pl.DataFrame, column: str, *, confidence: float = 0.95, a
     Examples
     --------
     >>> completeness(pl.DataFrame({"age": [39, None, 50, 38]}), "age")
-    Value(value=0.75, low=0.300641842582, high=0.954412739189, n=4)
+    Value(value=0.75, low=0.300641842582, high=0.95441273919, n=4)
     """
     return measured("completeness", rows, column, confidence=confidence, anytime=anytime)
 

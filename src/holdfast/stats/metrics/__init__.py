@@ -1,9 +1,9 @@
 """What a model is judged by: arrays in, a `Value` with its interval out.
 
 Every metric is called alike: ``metric(truth, decision_or_score, *, confidence=0.95, rng=None, anytime=False)`` and
-raises `NotMeasurable` where it is not defined; none ever gives NaN. With ``anytime=True`` the interval may be looked at after
-every row: a betting confidence sequence where the metric is a mean of bounded values, else an asymptotic confidence
-sequence (the method says which).
+raises `NotMeasurable` where it is not defined; none ever gives NaN. With ``anytime=True`` the interval may be looked at
+after every row: a betting confidence sequence where the metric is a mean of bounded values, else an asymptotic
+confidence sequence (the method says which).
 
 ===============  =======================================================================================
 decisions        accuracy, balanced_accuracy, error_rate, f1, false_negative_rate, false_positive_rate, mcc,

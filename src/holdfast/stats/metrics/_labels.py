@@ -96,8 +96,12 @@ def positive_of(truth: Array, positive: Any, classes: Sequence[Any]) -> Any:
     Raises
     ------
     InvalidValue
-        If none is named and the labels do not say.
+        If none is named and the labels do not say, or a label or the class that is named is not one of the classes.
     """
+    if len(classes):
+        strange = sorted(map(str, (set(truth.tolist()) | ({positive} - {None})) - set(classes)))
+        if strange:
+            raise InvalidValue(f"label {strange[0]!r}", expected=one_of(map(str, classes), strange[0]))
     if positive is not None:
         return positive
     if len(classes) == 2:
@@ -140,6 +144,7 @@ def positive_score(score: Any, *, rows: int, positive: Any, classes: Sequence[An
         If a score is NaN or infinite.
     """
     array = numbers(score, what="score")
+    finite(array, what="score")
     if array.ndim == 2 and array.shape[1] == 2:
         names = list(classes) if len(classes) else [None, positive]
         if positive is None:
@@ -151,7 +156,6 @@ def positive_score(score: Any, *, rows: int, positive: Any, classes: Sequence[An
         array = array[:, column]
     if array.ndim != 1 or len(array) != rows:
         raise InvalidValue(f"score of shape {array.shape} for {rows} rows", expected=f"({rows},) or ({rows}, 2)")
-    finite(array, what="score")
     return array
 
 

@@ -204,7 +204,7 @@ def f1_correlation(table: Ints) -> Floats:
     # if i = j = c. Summed over cells, the products only meet where the cell touches both classes.
     loss = -2.0 * hits / both**2
     gain = 2.0 / both
-    covariance: Floats = (table + table.T) * np.outer(loss, loss)
+    covariance: Floats = (table + table.T).astype(np.float64) * np.outer(loss, loss)
     own = table.sum(axis=0) + table.sum(axis=1) - 2.0 * hits
     np.fill_diagonal(covariance, own * loss**2 + hits * (gain + 2.0 * loss) ** 2)
     deviation = np.sqrt(np.diag(covariance))

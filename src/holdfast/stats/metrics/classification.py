@@ -385,7 +385,7 @@ def _mean_of_classes(
         notes["no rows"] = [str(name) for name, there in zip(names, seen, strict=True) if not there]
     low, high = np.zeros(size), np.zeros(size)
     if anytime:
-        joint = bonferroni_confidence(confidence, cases=int(np.count_nonzero(seen)))
+        joint = bonferroni_confidence(confidence, cases=max(1, int(np.count_nonzero(seen))))
         for index in np.flatnonzero(seen):
             low[index], high[index] = betting_interval((rows == answers)[margin == index], confidence=joint)
         ends, method = (float(weights @ low), float(weights @ high)), f"{_make.BETTING}, union bound"

@@ -10,7 +10,8 @@ import numpy as np
 
 from holdfast.core.errors import InvalidValue, NotMeasurable
 from holdfast.core.evidence import Value
-from holdfast.stats._arrays import Bools, Floats, generator, same_length
+from holdfast.stats._arrays import Bools, Floats, same_length
+from holdfast.stats.intervals import critical
 from holdfast.stats.metrics import _make
 from holdfast.stats.metrics._labels import (
     class_scores,
@@ -28,7 +29,6 @@ from holdfast.stats.metrics._labels import (
 
 Rng = np.random.Generator | None
 _LEAST = float(np.finfo(np.float64).eps)
-_DRAWS = 2000
 
 
 def log_loss(
@@ -175,15 +175,15 @@ def ece(
     confidence
         Of the interval, in (0, 1).
     rng
-        Generator for the interval; None for one with a fixed seed.
+        Not used; every metric takes it.
     anytime
         True for an asymptotic confidence sequence.
 
     Returns
     -------
     Value
-        In [0, 1], with a parametric bootstrap interval over the bins; the bins and the value before the correction are
-        in the notes, because they are part of the metric.
+        In [0, 1]. The interval holds the errors under which what was seen is not too much and not too little; the bins
+        and the value before the correction are in the notes, because they are part of the metric.
 
     Raises
     ------
@@ -194,9 +194,9 @@ def ece(
 
     References
     ----------
-    A. Kumar, P. Liang, T. Ma (2019), "Verified uncertainty calibration", NeurIPS (equal-mass bins, debiasing by the
-    folded normal); R. Roelofs, N. Cain, J. Shlens, M. C. Mozer (2022), "Mitigating bias in calibration error
-    estimation", AISTATS.
+    A. Kumar, P. Liang, T. Ma (2019), "Verified uncertainty calibration", NeurIPS, and R. Roelofs, N. Cain, J. Shlens,
+    M. C. Mozer (2022), "Mitigating bias in calibration error estimation", AISTATS, for equal-mass bins and the bias. The
+    correction here matches moments: theirs takes off about half of what chance adds to a perfect model.
 
     Examples
     --------
@@ -219,10 +219,8 @@ def ece(
     chance = np.bincount(place, weights=given * (1.0 - given))[there] / size**2
     gap = happened - stated
     value = _debiased(gap, weight, chance) if debias else float(weight @ np.abs(gap))
-    noise = np.sqrt(np.maximum(chance, happened * (1.0 - happened) / size))
-    drawn = np.abs(gap + noise * generator(rng).standard_normal((_DRAWS, len(gap)))) @ weight
-    # Each draw is biased by chance once more than the value before correction, so the ends are reflected at that value.
-    low, high = _ends(drawn, float(weight @ np.abs(gap)), n=n, confidence=confidence, anytime=anytime)
+    spread = np.maximum(chance, happened * (1.0 - happened) / size)
+    low, high = _ends(gap, weight, spread, z=critical(confidence, n=n, anytime=anytime))
     notes = {
         "bins": [float(edge) for edge in edges],
         "stated": stated.tolist(),
@@ -231,7 +229,7 @@ def ece(
         "before correction": float(weight @ np.abs(gap)),
         "debiased": debias,
     }
-    method = _make.named("parametric bootstrap of equal-mass bins", anytime)
+    method = _make.named("folded normal over equal-mass bins", anytime)
     return _make.around(value, max(0.0, low), min(1.0, high), n=n, method=method, notes=notes)
 
 
@@ -245,8 +243,7 @@ def calibration_slope(
     rng: Rng = None,
     anytime: bool = False,
 ) -> Value:
-    """Slope of the logistic regression of what happened on the logit of the probability: 1 is right, below 1 too
-    extreme.
+    """Slope of what happened on the logit of the probability: 1 is right, below 1 the probabilities are too extreme.
 
     Parameters
     ----------
@@ -332,27 +329,55 @@ def _equal_mass(given: Floats, *, bins: int) -> Floats:
     """Inner edges of bins with as many rows each; tied edges are one, and none stands at the least value."""
     inner = np.quantile(given, np.arange(1, bins) / bins, method="higher") if bins > 1 else np.empty(0)
     edges = np.unique(inner)
-    return edges[edges > given.min()]
+    kept: Floats = edges[edges > given.min()]
+    return kept
 
 
 def _debiased(gap: Floats, weight: Floats, chance: Floats) -> float:
-    """Distance less what chance adds to it: the mean of the folded normal of that gap and that noise, over the gap."""
+    """Mean distance without what chance adds to it.
+
+    All gaps are shrunk by one factor, until gaps of that size would show the distance that was seen. The factor is zero
+    where chance alone shows as much.
+    """
+    seen = float(weight @ np.abs(gap))
+    return _factor(gap, weight, chance, seen=seen, z=0.0) * seen
+
+
+def _ends(gap: Floats, weight: Floats, chance: Floats, *, z: float) -> tuple[float, float]:
+    """Distances under which what was seen is z standard errors too much, and too little.
+
+    The gaps are taken to be as large beside each other as those that were seen with their noise.
+    """
+    shape, seen = np.sqrt(gap**2 + chance), float(weight @ np.abs(gap))
+    low = _factor(shape, weight, chance, seen=seen, z=z)
+    return low * float(weight @ shape), _factor(shape, weight, chance, seen=seen, z=-z) * float(weight @ shape)
+
+
+def _factor(gap: Floats, weight: Floats, chance: Floats, *, seen: float, z: float) -> float:
+    """Factor of the gaps at which what they show, and z of its standard errors more, is what was seen; 0 where none is.
+
+    Chance turns a gap into the mean of a folded normal (F. C. Leone, L. S. Nelson, R. B. Nottingham 1961).
+    """
+
+    def shown(factor: float) -> float:
+        mean, variance = _folded(factor * np.abs(gap), np.sqrt(np.maximum(chance, 1e-300)))
+        return float(weight @ mean) + z * math.sqrt(float(weight**2 @ variance))
+
+    if shown(0.0) >= seen:
+        return 0.0
+    least, most = 0.0, 1.0
+    while shown(most) < seen and most < 1e6:
+        least, most = most, 2.0 * most
+    for _ in range(60):
+        middle = (least + most) / 2.0
+        least, most = (middle, most) if shown(middle) < seen else (least, middle)
+    return most
+
+
+def _folded(size: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """Mean and variance of the absolute value of a normal of that mean and deviation."""
     from scipy.special import erf
 
-    noise = np.sqrt(np.maximum(chance, 1e-300))
-    size = np.abs(gap)
-    folded = noise * math.sqrt(2.0 / math.pi) * np.exp(-((gap / noise) ** 2) / 2.0) + size * erf(
-        size / (noise * math.sqrt(2.0))
-    )
-    return max(0.0, float(weight @ (2.0 * size - folded)))
-
-
-def _ends(drawn: Floats, value: float, *, n: int, confidence: float, anytime: bool) -> tuple[float, float]:
-    from holdfast.stats._bootstrap import simple_ends
-    from holdfast.stats.intervals import critical
-
-    if not anytime:
-        return simple_ends(drawn, value, confidence=confidence, basic=True)
-    half = critical(confidence, n=n, anytime=True) * float(drawn.std(ddof=1))
-    middle = 2.0 * value - float(drawn.mean())
-    return middle - half, middle + half
+    ratio = size / noise
+    mean = noise * math.sqrt(2.0 / math.pi) * np.exp(-(ratio**2) / 2.0) + size * erf(ratio / math.sqrt(2.0))
+    return mean, np.maximum(0.0, size**2 + noise**2 - mean**2)

@@ -196,7 +196,7 @@ class _Ranked:
 
     def sums(self, values: Any) -> Floats:
         """Shape (queries,): sum by query."""
-        return np.bincount(self.query, weights=values, minlength=self.queries)
+        return np.bincount(self.query, weights=values, minlength=self.queries).astype(np.float64)
 
     def running(self, flags: Bools) -> Floats:
         """Shape (n,): how many flags so far in the query, this row included."""
