@@ -20,7 +20,7 @@ __all__ = ["Project", "__version__", "init", "open_project"]
 def __getattr__(name: str) -> Any:
     """Import the SDK when it is first asked for, so that `import holdfast` stays light."""
     if name in ("Project", "init", "open_project"):
-        from holdfast import project
+        import importlib
 
-        return getattr(project, name)
+        return getattr(importlib.import_module("holdfast.project"), name)
     raise AttributeError(f"module 'holdfast' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from holdfast.automl._answers import Calibration, answers, better, losses, mean_
 from holdfast.automl._choice import ranked
 from holdfast.automl._learners import Config, fit_linear
 from holdfast.automl._portfolio import from_point, portfolio, to_point, warm
-from holdfast.automl._search import Trial
+from holdfast.automl._trial import Trial
 
 ONES = np.ones(400)
 

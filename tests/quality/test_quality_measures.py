@@ -202,7 +202,7 @@ def test_a_check_of_the_wrong_kind_of_column_is_an_error(
         (allowed, ("id", "one"), "Expected a number"),
         (matches, ("sex", "("), "unclosed group"),
         (matches, ("sex", r"(?=x)"), "look-around"),
-        (typed, ("sex", "numberr"), "did you mean 'number'"),
+        (typed, ("sex", "numbers"), "did you mean 'number'"),
         (columns_present, (), "no columns"),
     ],
 )

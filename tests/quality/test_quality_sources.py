@@ -88,7 +88,7 @@ def test_a_csv_is_read_as_it_was_written(
         (b"a,b\n1,2\n", {"delimiter": ",,"}, InvalidValue, "one character"),
         (b"a,b\n1,x\n", {"types": {"b": "number"}}, UnreadableData, "column 'b' are no number, first in row 0"),
         (b"a,b\n1,x\n", {"types": {"bb": "number"}}, ColumnNotFound, "did you mean 'b'"),
-        (b"a,b\n1,x\n", {"types": {"b": "numberr"}}, InvalidValue, "did you mean 'number'"),
+        (b"a,b\n1,x\n", {"types": {"b": "numbers"}}, InvalidValue, "did you mean 'number'"),
     ],
 )
 def test_a_csv_that_cannot_be_read_says_where_and_why(

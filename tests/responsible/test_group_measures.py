@@ -28,7 +28,8 @@ from holdfast.stats.intervals import newcombe_difference
 Make = Callable[..., Scored]
 
 # Group f: 100 rows, 40 of them positive; m: 200 rows, 100 positive. By hand:
-# selection 0.35 and 0.55; true positive rate 30/40 and 90/100; false positive rate 5/60 and 20/100; precision 30/35 and 90/110.
+# selection 0.35 and 0.55; true positive rate 30/40 and 90/100; false positive rate 5/60 and 20/100;
+# precision 30/35 and 90/110.
 TWO = {"f": (30, 10, 5, 55), "m": (90, 10, 20, 80)}
 
 MEASURES: list[Any] = [
@@ -161,7 +162,7 @@ def test_a_ratio_of_nothing_is_unproven_and_of_something_to_nothing_is_zero(answ
 
 def test_ranking_within_groups_is_compared(answered: Make) -> None:
     found = group_auc_gap(answered(TWO), "sex")
-    # AUC of one binary cut is (true positive rate + 1 - false positive rate) / 2: f (0.75 + 55/60) / 2, m (0.9 + 0.8) / 2.
+    # AUC of one binary cut is (sensitivity + specificity) / 2: f (0.75 + 55/60) / 2, m (0.9 + 0.8) / 2.
     assert found.value == pytest.approx(0.85 - (0.75 + 55 / 60) / 2)
     assert set(found.notes["roc_auc"]) == {"f", "m"}
     with pytest.raises(NotMeasurable, match="binary"):

@@ -129,7 +129,8 @@ def test_an_order_without_a_fault_is_not_certain(metric):
 def test_calibrated_probabilities_have_an_error_near_zero_once_chance_is_taken_off():
     values = [metrics.ece(*rows_of_two(seed, 500)) for seed in range(60)]
     plain = [metrics.ece(*rows_of_two(seed, 500), debias=False).value for seed in range(60)]
-    assert np.mean([each.value for each in values]) < 0.012 < 0.035 < np.mean(plain)
+    assert np.mean([each.value for each in values]) < 0.02
+    assert np.mean(plain) > 0.045
     assert np.mean([each.low <= 0.005 for each in values]) > 0.9
 
 

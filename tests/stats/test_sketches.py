@@ -15,7 +15,9 @@ from holdfast.core.errors import ColumnNotFound, InvalidValue
 from holdfast.stats import sketches
 from holdfast.stats._distinct import hash_numbers, hash_text
 
-NUMBERS = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(float("nan")), st.just(float("inf"))), max_size=60)
+NUMBERS = st.lists(
+    st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(float("nan")), st.just(float("inf"))), max_size=60
+)
 WORDS = st.lists(st.one_of(st.none(), st.sampled_from("abcdefghij")), max_size=60)
 SAMPLE = np.random.default_rng(0).lognormal(0.0, 1.0, 60_000)
 

@@ -128,6 +128,12 @@ def test_rows_that_were_swapped_are_never_given_out(store: Store) -> None:
         store.datasets.read(version.digest)
 
 
+def test_dataset_versions_are_never_vacuumed(store: Store) -> None:
+    version = store.datasets.add("income", ROWS, roles={}, reason="first rows")
+    with pytest.raises(InvalidValue, match="dataset versions"):
+        store.tables.vacuum(version.table)
+
+
 def test_rows_that_are_gone_are_unreadable(store: Store) -> None:
     version = store.datasets.add("income", ROWS, roles={}, reason="first rows")
     next((store.root / "tables").glob("*/*.parquet")).unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -10,22 +12,19 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from holdfast.core.digests import digest_bytes
 from holdfast.core.errors import InvalidValue
 from holdfast.core.evidence import Evidence
 from holdfast.core.models import Column, ModelSchema, ModelVersion, Package
 from holdfast.store import Store, _mlflow, open_store
-from holdfast.store._mirror_names import key_name, logged_name, metric_name, model_name, shortened
+from holdfast.store._mirror_names import key_name, model_name
 from holdfast.store._mlflow import Tracking, quiet
 from holdfast.store.mirror import Outbox
 
@@ -458,6 +457,12 @@ def test_a_repair_mirrors_what_waits_first(store: Store, tmp_path: Path) -> None
     assert (store.outbox.repair(), store.outbox.differences()) == (7, [])
 
 
+def test_the_registered_model_says_which_event_made_it(store: Store, client: Any, tmp_path: Path) -> None:
+    model = register(store, tmp_path)
+    store.outbox.sync()
+    assert client.get_registered_model("tumour").tags["holdfast.key"] == f"model:{model}"
+
+
 def test_names_that_mlflow_refuses_are_mirrored_under_others(store: Store, client: Any, tmp_path: Path) -> None:
     model = register(store, tmp_path, name="clinic/a: 100% \"odd\" 'name'")
     deploy(store, model, name="clinic/a: 100% \"odd\" 'name'")
@@ -512,49 +517,6 @@ def test_a_damaged_database_is_said(store: Store, tmp_path: Path) -> None:
     assert "does not answer" in str(store.outbox.last_error)
 
 
-TEXT = st.text(max_size=300)
-
-
-@given(TEXT)
-def test_every_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
-    from mlflow.utils.validation import _validate_metric_name, _validate_model_name, _validate_tag_name
-
-    _validate_metric_name(key_name(text))
-    _validate_tag_name(key_name(text))
-    _validate_model_name(model_name(text))
-    assert logged_name(text)
-    assert not set(logged_name(text)) & set("/:.%\"'")
-
-
-@given(TEXT, TEXT)
-def test_two_texts_never_become_one_name(left: str, right: str) -> None:
-    for name in (key_name, model_name, logged_name):
-        assert (name(left) == name(right)) == (left == right)
-
-
-@pytest.mark.parametrize(
-    ("evidence", "name"),
-    [
-        ({"args": ("*",)}, "recall/all"),
-        ({"args": (5.0, "age")}, "recall/5/age"),
-        ({"options": (("k", 3.0),)}, "recall/k:3.0"),
-        ({"slice": (("race", "Black"), ("sex", "Male"))}, "recall/race:Black/sex:Male"),
-    ],
-)
-def test_a_metric_is_named_by_measure_arguments_and_slice(evidence: dict[str, Any], name: str) -> None:
-    assert metric_name(found_of("s" * 64, **evidence)) == name
-
-
-def test_a_slash_in_a_value_is_no_border() -> None:
-    one, other = found_of("s", args=("a/b",)), found_of("s", args=("a", "b"))
-    assert metric_name(one) != metric_name(other)
-
-
-def test_long_values_are_cut() -> None:
-    assert len(shortened("x" * 9000)) == 4000
-    assert (shortened(0.1), shortened(None), shortened("short")) == ("0.1", "None", "short")
-
-
 @pytest.fixture
 def server(uri: str, tmp_path: Path) -> Iterator[str]:
     port = closed_port()
@@ -566,28 +528,31 @@ def server(uri: str, tmp_path: Path) -> Iterator[str]:
             command, stdout=log, stderr=log, cwd=tmp_path, env=environment, start_new_session=True
         )
     try:
-        wait_for(f"http://127.0.0.1:{port}/health", process, tmp_path / "server.log")
+        wait_for(f"http://127.0.0.1:{port}", process, tmp_path / "server.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(server: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
+            asked(server, "/health")
+            return
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"mlflow server did not come up: {log.read_text()[-2000:]}")
 
 
-def asked(url: str, **body: Any) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return dict(json.load(answer))
+def asked(server: str, path: str, **body: Any) -> str:
+    with contextlib.closing(http.client.HTTPConnection(server.removeprefix("http://"), timeout=60)) as connection:
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read().decode()
 
 
 @pytest.mark.slow
@@ -598,21 +563,19 @@ def test_a_real_server_shows_what_holdfast_wrote(
     store = opened(sqlite_url, mlflow=server)
     model = fill(store, tmp_path)
     assert (store.outbox.sync(), store.outbox.last_error, store.outbox.differences()) == (7, None, [])
-    api = f"{server}/api/2.0/mlflow"
-    with urllib.request.urlopen(f"{api}/registered-models/alias?name=tumour&alias=champion", timeout=60) as answer:
-        version = json.load(answer)["model_version"]
+    api = "/api/2.0/mlflow"
+    version = json.loads(asked(server, f"{api}/registered-models/alias?name=tumour&alias=champion"))["model_version"]
     assert {"key": "holdfast.id", "value": model} in version["tags"]
-    with urllib.request.urlopen(f"{api}/experiments/get-by-name?experiment_name=tumour", timeout=60) as answer:
-        place = json.load(answer)["experiment"]["experiment_id"]
-    found = asked(f"{api}/runs/search", experiment_ids=[place], filter="metrics.recall > 0.8")["runs"]
-    assert [run["info"]["run_name"] for run in found] == [f"candidate {model[:12]}"]
-    logged = asked(f"{api}/logged-models/search", experiment_ids=[place])["models"]
+    experiment = json.loads(asked(server, f"{api}/experiments/get-by-name?experiment_name=tumour"))["experiment"]
+    place = [experiment["experiment_id"]]
+    found = asked(server, f"{api}/runs/search", experiment_ids=place, filter="metrics.recall > 0.8")
+    assert [run["info"]["run_name"] for run in json.loads(found)["runs"]] == [f"candidate {model[:12]}"]
+    logged = json.loads(asked(server, f"{api}/logged-models/search", experiment_ids=place))["models"]
     assert [each["info"]["status"] for each in logged] == ["LOGGED_MODEL_READY"]
-    with urllib.request.urlopen(f"{server}/", timeout=60) as answer:
-        assert "MLflow" in answer.read().decode()
+    assert "MLflow" in asked(server, "/")
     assert store.queue.enqueue_all() == 7
     assert (Outbox(store, server).sync(), Outbox(store, server).differences()) == (7, [])
-    assert len(asked(f"{api}/runs/search", experiment_ids=[place])["runs"]) == 2
+    assert len(json.loads(asked(server, f"{api}/runs/search", experiment_ids=place))["runs"]) == 2
 
 
 def test_a_path_of_the_setup_is_named(store: Store) -> None:

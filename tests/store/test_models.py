@@ -393,6 +393,8 @@ def test_an_export_never_writes_over_something_else(store: Store, files: dict[st
     for folder in (tmp_path / "mine", tmp_path / "out", files["model.onnx"]):
         with pytest.raises(InvalidValue, match="something else"):
             store.models.export(second, folder)
+    with pytest.raises(StoreUnavailable, match="cannot write"):
+        store.models.export(second, files["model.onnx"] / "below")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "keep me"
 
 

@@ -72,18 +72,28 @@ def platt(margin: np.ndarray, target: np.ndarray, weights: np.ndarray, task: str
 
 
 def _line(margin: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Calibration:
-    # Newton's method on two numbers; a step that would leave the increasing lines ends it.
-    point = np.array([1.0, 0.0])
+    # Newton's method on two numbers, its steps halved until the loss falls and the line still rises.
     inputs = np.column_stack([margin, np.ones(len(margin))])
-    for _ in range(20):
+
+    def loss(point: np.ndarray) -> float:
+        return float(weights @ losses((inputs @ point).reshape(-1, 1), target, "binary"))
+
+    point = np.array([1.0, 0.0])
+    now = loss(point)
+    for _ in range(30):
         probability = sigmoid(inputs @ point)
         gradient = inputs.T @ (weights * (probability - target))
         curvature = (inputs * (weights * probability * (1.0 - probability))[:, None]).T @ inputs
         step = np.linalg.solve(curvature + 1e-9 * np.trace(curvature) * np.eye(2) + 1e-12 * np.eye(2), gradient)
-        if not np.isfinite(step).all() or point[0] - step[0] <= 0.0:
-            return Calibration()
-        point = point - step
-        if np.abs(step).max() < 1e-7:
+        for _ in range(30):
+            after = loss(point - step)
+            if point[0] - step[0] > 0.0 and after <= now:
+                break
+            step = step / 2.0
+        else:
+            break
+        point, gained, now = point - step, now - after, after
+        if gained <= 1e-10 * max(1.0, now):
             break
     return Calibration(float(point[0]), float(point[1]))
 

@@ -15,7 +15,7 @@ from holdfast.core.subjects import Scored
 
 if TYPE_CHECKING:
     from holdfast.automl._problem import Problem
-    from holdfast.automl._search import Trial
+    from holdfast.automl._trial import Trial
 
 #: Trials that promises are measured for, at most.
 MOST_JUDGED = 12

@@ -121,7 +121,7 @@ def typed(rows: pl.DataFrame, types: Mapping[str, str], *, where: str) -> pl.Dat
     """
     import polars as pl
 
-    kinds = {
+    kinds: dict[str, type[pl.DataType] | pl.DataType] = {
         "number": pl.Float64,
         "category": pl.String,
         "text": pl.String,

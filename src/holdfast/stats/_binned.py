@@ -269,18 +269,34 @@ class Reference:
 
 
 def quantile_edges(ordered: Floats, *, bins: int) -> Floats:
-    """Upper ends of bins with as many values each; a bin per value where there are few. The last bin has no end."""
+    """Upper ends of bins with as many of the rising values each; a bin per value where there are few of them.
+
+    The last bin has no end. Where each value has a bin, what is below and above all of them has one as well.
+    """
+    few = _few_distinct(ordered, most=bins)
+    if few is not None:
+        return few
     picked = np.ceil(np.arange(1, bins) * len(ordered) / bins).astype(np.int64) - 1
-    edges = np.unique(ordered[np.maximum(picked, 0)])
-    if len(edges) < bins - 1:
-        few = _few_distinct(ordered, most=bins)
-        edges = edges if few is None else few
-    kept: Floats = edges[(edges < ordered[-1]) & np.isfinite(edges)]
+    return _inner(np.unique(ordered[np.maximum(picked, 0)]), ordered[-1])
+
+
+def weighted_edges(values: Floats, weights: Ints, *, bins: int) -> Floats:
+    """As `quantile_edges`, for rising values with weights."""
+    few = _few_distinct(values, most=bins)
+    if few is not None:
+        return few
+    reached = np.cumsum(weights)
+    picked = np.searchsorted(reached, np.arange(1, bins) * reached[-1] / bins)
+    return _inner(np.unique(values[picked]), values[-1])
+
+
+def _inner(edges: Floats, greatest: float) -> Floats:
+    kept: Floats = edges[(edges < greatest) & np.isfinite(edges)]
     return kept
 
 
 def _few_distinct(ordered: Floats, *, most: int) -> Floats | None:
-    """Distinct values, if there are at most so many; found by jumping from one to the next."""
+    """Edges around each distinct finite value, if there are at most so many; found by jumping from one to the next."""
     found: list[float] = []
     at = 0
     while at < len(ordered):
@@ -288,19 +304,8 @@ def _few_distinct(ordered: Floats, *, most: int) -> Floats | None:
             return None
         found.append(float(ordered[at]))
         at = int(np.searchsorted(ordered, ordered[at], side="right"))
-    return np.asarray(found)
-
-
-def weighted_edges(values: Floats, weights: Ints, *, bins: int) -> Floats:
-    """As `quantile_edges`, for rising values with weights."""
-    reached = np.cumsum(weights)
-    picked = np.searchsorted(reached, np.arange(1, bins) * reached[-1] / bins)
-    edges = np.unique(values[picked])
-    distinct = np.unique(values)
-    if len(distinct) <= bins:
-        edges = distinct
-    kept: Floats = edges[(edges < values[-1]) & np.isfinite(edges)]
-    return kept
+    finite = np.asarray(found)[np.isfinite(found)]
+    return np.concatenate((np.nextafter(finite[:1], -np.inf), finite))
 
 
 def count_sorted(ordered: Floats, edges: Floats, *, missing: int) -> Counted:

@@ -21,14 +21,16 @@ def as_column(values: Any) -> pl.Series:
     """
     if isinstance(values, pl.Series):
         return values
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise InvalidValue(f"values of shape {array.shape}", expected="one dimension")
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        if values.ndim != 1:
+            raise InvalidValue(f"values of shape {values.shape}", expected="one dimension")
+        return pl.Series(values)
+    listed = list(values)
     try:
-        if array.dtype.kind in "OUS":
-            return pl.Series(array.tolist(), strict=True)
-        return pl.Series(array)
+        return pl.Series(listed, strict=True)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        if all(isinstance(each, (int, float, np.number)) or each is None for each in listed):
+            return pl.Series(listed, dtype=pl.Float64, strict=False)
         raise InvalidValue("values of mixed or unknown types", expected="numbers, times, text or booleans") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from holdfast.stats._binned import Counted, Reference
 from holdfast.stats._bootstrap import simple_ends
 
 _DRAWS = 500
+#: Expected rows of a bin from which the limits are taken for the distributions that they are the limits of.
+_LARGE = 30.0
 _SHOWN = 50
 
 
@@ -82,14 +85,14 @@ def psi_value(
     """Population stability index of what was counted, as `distances.psi` describes it."""
     made = table(reference, counted, bins=bins)
     n, m = int(made.before.sum()), int(made.after.sum())
-    value = float(_psi(smooth(made.before, n), smooth(made.after, m)))
+    value = float(_psi(made.before, made.after))
     drawn = _psi(resample(made.before, n, rng=rng), resample(made.after, m, rng=rng))
     low, high = simple_ends(drawn, value, confidence=confidence, basic=True)
-    freedom = len(made.before) - 1
+    freedom = int(np.count_nonzero(made.before + made.after)) - 1
     notes = _notes(made, n) | {
         "null_mean": freedom * (1.0 / n + 1.0 / m),
         "null_sd": math.sqrt(2.0 * freedom) * (1.0 / n + 1.0 / m),
-        "null_95": chi2_95(freedom) * (1.0 / n + 1.0 / m),
+        "null_95": _null_95(_psi, made, limit=chi2_95(freedom) * (1.0 / n + 1.0 / m), rng=rng),
     }
     return Value(value, max(0.0, min(low, value)), max(high, value), n=m, method="parametric bootstrap", notes=notes)
 
@@ -104,13 +107,26 @@ def jensen_shannon_value(
     made = table(reference, counted, bins=bins)
     n, m = int(made.before.sum()), int(made.after.sum())
     value = math.sqrt(float(_bits(made.before / n, made.after / m)))
-    drawn = _bits(resample(made.before, n, rng=rng, half=0.0), resample(made.after, m, rng=rng, half=0.0))
+    drawn = _bits(resample(made.before, n, rng=rng) / n, resample(made.after, m, rng=rng) / m)
     low, high = simple_ends(drawn, value**2, confidence=confidence, basic=True)
     low, high = math.sqrt(min(max(0.0, low), value**2)), math.sqrt(min(1.0, max(0.0, high)))
-    freedom = len(made.before) - 1
-    null = math.sqrt(chi2_95(freedom) * (1.0 / n + 1.0 / m) / (8.0 * math.log(2.0)))
+    freedom = int(np.count_nonzero(made.before + made.after)) - 1
+    limit = chi2_95(freedom) * (1.0 / n + 1.0 / m) / (8.0 * math.log(2.0))
+    null = math.sqrt(_null_95(lambda p, q: _bits(p / n, q / m), made, limit=limit, rng=rng))
     notes = _notes(made, n) | {"null_95": min(1.0, null)}
     return Value(value, min(low, value), max(high, value), n=m, method="parametric bootstrap", notes=notes)
+
+
+def _null_95(
+    distance: Callable[[Floats, Floats], Floats], made: Table, *, limit: float, rng: np.random.Generator
+) -> float:
+    """95 % quantile where both sides come from one population: the limit, or drawn where it does not hold yet."""
+    pooled = made.before + made.after
+    n, m = int(made.before.sum()), int(made.after.sum())
+    expected = pooled[pooled > 0].min() * min(n, m) / (n + m)
+    if expected >= _LARGE:
+        return limit
+    return float(np.quantile(distance(resample(pooled, n, rng=rng), resample(pooled, m, rng=rng)), 0.95))
 
 
 def _notes(made: Table, n: int) -> dict[str, Any]:
@@ -126,30 +142,53 @@ def _notes(made: Table, n: int) -> dict[str, Any]:
     }
 
 
-def smooth(counts: Any, total: Any, *, half: float = 0.5) -> Floats:
-    """Shares after adding half a row to each bin; the last axis holds the bins."""
-    rows = np.asarray(counts, dtype=np.float64)
-    shares: Floats = (rows + half) / (total + half * rows.shape[-1])
+def smooth(before: Any, after: Any) -> tuple[Floats, Floats]:
+    """Shares of both sides with no bin empty.
+
+    Each bin gets half a row at the share it has on both sides together, so that an empty bin of few rows says little,
+    and half a row shared out by the sizes of the sides, so that a bin that is empty on both sides says nothing.
+
+    Parameters
+    ----------
+    before, after
+        Shape (..., bins): counts; the last axis holds the bins.
+
+    Returns
+    -------
+    tuple of ndarray
+        Shape (..., bins) each: shares above 0 that sum to 1.
+    """
+    first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+    n, m = first.sum(axis=-1, keepdims=True), second.sum(axis=-1, keepdims=True)
+    bins = first.shape[-1]
+    pooled = 0.5 * bins * (first + second) / (n + m)
+    return _smooth_side(first, pooled, share=n / (n + m)), _smooth_side(second, pooled, share=m / (n + m))
+
+
+def _smooth_side(counts: Floats, pooled: Floats, *, share: Floats) -> Floats:
+    filled = counts + pooled + 0.5 * share
+    shares: Floats = filled / filled.sum(axis=-1, keepdims=True)
     return shares
 
 
-def resample(counts: Ints, total: int, *, rng: np.random.Generator, draws: int = _DRAWS, half: float = 0.5) -> Floats:
-    """Shares as other samples of this size would have them.
+def resample(counts: Ints, total: int, *, rng: np.random.Generator, draws: int = _DRAWS) -> Floats:
+    """Counts as other samples of this size would have them.
 
     They are multinomial, or the normal limit of that where all counts are large (which costs a tenth).
 
     Returns
     -------
     ndarray
-        Shape (draws, bins): shares, smoothed as `smooth` does.
+        Shape (draws, bins).
     """
     shares = counts / counts.sum()
-    if float(shares.min()) * total < 30.0:
-        return smooth(rng.multinomial(total, shares, size=draws), total, half=half)
+    if float(shares.min()) * total < _LARGE:
+        return rng.multinomial(total, shares, size=draws).astype(np.float64)
     root = np.sqrt(shares)
     noise = rng.standard_normal((draws, len(counts)))
     noise = root * noise - np.outer(noise @ root, shares)
-    return smooth(np.maximum(0.0, shares * total + math.sqrt(total) * noise), total, half=half)
+    drawn: Floats = np.maximum(0.0, shares * total + math.sqrt(total) * noise)
+    return drawn
 
 
 def chi2_95(freedom: int) -> float:
@@ -159,8 +198,9 @@ def chi2_95(freedom: int) -> float:
     return float(chdtri(freedom, 0.05)) if freedom > 0 else 0.0
 
 
-def _psi(before: Floats, after: Floats) -> Floats:
-    index: Floats = ((after - before) * np.log(after / before)).sum(axis=-1)
+def _psi(before: Any, after: Any) -> Floats:
+    p, q = smooth(before, after)
+    index: Floats = ((q - p) * np.log(q / p)).sum(axis=-1)
     return index
 
 

@@ -110,7 +110,7 @@ def _spread(
 
 def _resampled(counts: Ints, total: int, *, rng: np.random.Generator) -> Floats:
     """Shape (draws, bins): shares of samples of `total` rows from the population that the counts estimate."""
-    return resample(counts, total, rng=rng, draws=_DRAWS, half=0.0)
+    return resample(counts, total, rng=rng, draws=_DRAWS) / total
 
 
 def _middles(shares: Floats) -> Floats:

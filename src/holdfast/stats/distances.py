@@ -57,8 +57,8 @@ def psi(
     -------
     Value
         At least 0; n is the number of current rows. The interval is a parametric bootstrap from the counts, reflected,
-        so that it is for the index of the populations, without what chance adds. Half a row is added to each bin on
-        both sides, so an empty bin gives no infinity.
+        so that it is for the index of the populations, without what chance adds. About half a row is added
+        to each bin (see `_divergence.smooth`), so an empty bin gives no infinity.
 
     Raises
     ------

@@ -133,7 +133,7 @@ class Mirrored:
             )
         if str(logged.status) != "READY":
             client.finalize_logged_model(logged.model_id, "READY")
-        self._tracking.register(registered)
+        self._tracking.register(registered, tags=_marks(event))
         if self._tracking.version(registered, model) is None:
             # Not "models:/<id>": MLflow would look that up in the tracking server of the process, not in this one.
             place = str(logged.artifact_location)

@@ -167,11 +167,11 @@ class Tracking:
                 return None
             raise
 
-    def register(self, name: str) -> None:
+    def register(self, name: str, *, tags: Mapping[str, str]) -> None:
         """Make the registered model of that name where there is none."""
         if self.registered(name) is None:
             with _unless_exists():
-                self.client.create_registered_model(name, tags={ID: name})
+                self.client.create_registered_model(name, tags={**tags, ID: name})
 
     def version(self, name: str, model: str) -> str | None:
         """Number of the registered model's version that stands for a model version, or None."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.core.digests import is_digest, plain
 from holdfast.core.errors import DigestMismatch, InvalidValue, NotFound
 from holdfast.store._frames import frame_digest, storable
+from holdfast.store.tables import KEPT
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,8 +76,8 @@ class Datasets:
     ) -> DatasetVersion:
         """Add a version: the rows first, then the event ``dataset.added``, under the key ``dataset:<name>:<digest>``.
 
-        The same content under the same name is the same version, and adding it again gives the first one back. The
-        digest covers names, types and order of the columns and every value in the order of the rows; it does not
+        The same content under the same name is the same version: adding it again gives the first one back, and
+        `latest` stays what it is. The digest covers names, types and order of the columns and every value in the order of the rows; it does not
         depend on the machine, or on how the frame lies in memory.
 
         Parameters
@@ -113,7 +114,7 @@ class Datasets:
         key = f"dataset:{name}:{digest}"
         event = self._store.journal.by_key(key)
         if event is None:
-            table = f"dataset:{name}"
+            table = f"{KEPT}{name}"
             version = self._store.tables.overwrite(table, rows, key=digest)
             payload = {
                 "name": name,

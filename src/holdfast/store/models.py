@@ -180,11 +180,10 @@ class Models:
             if not (folder / MANIFEST).is_file() or self.verify_export(folder)["id"] != any_id:
                 raise InvalidValue("something else is in the folder", where=str(folder), expected="an empty folder")
             return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             write_folder(signed, self._store.artifacts, folder)
         except FileExistsError as error:
-            raise InvalidValue("the folder is being written", where=str(folder), expected="an empty folder") from error
+            raise InvalidValue("the folder cannot be made", where=str(folder), expected="an empty folder") from error
         return folder
 
     def verify_export(self, folder: Path) -> dict[str, Any]:

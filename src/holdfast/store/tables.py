@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _NAME = "_name"
 _ATTEMPTS = 200
+
+#: Names of tables whose every version is kept for ever: those of datasets begin so.
+KEPT = "dataset:"
 _DAYS = 7
 
 
@@ -242,8 +245,10 @@ class Tables:
         NotFound
             If there is no such table.
         InvalidValue
-            If fewer days are to be kept than one.
+            If fewer days are to be kept than one, or the table holds dataset versions: those are kept for ever.
         """
+        if name.startswith(KEPT):
+            raise InvalidValue(f"{_shown(name)} holds dataset versions", expected="a table of another kind")
         if keep_days < 1:
             raise InvalidValue(f"keep {keep_days} days", expected="at least 1")
         with self._alone(name):

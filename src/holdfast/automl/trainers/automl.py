@@ -10,13 +10,15 @@ import polars as pl
 
 from holdfast.automl import _encoding, _export
 from holdfast.automl._answers import Calibration
+from holdfast.automl._bench import Bench
 from holdfast.automl._choice import Choice, choose
 from holdfast.automl._cores import free_cores
 from holdfast.automl._learners import MOST_ROUNDS, Boosted
 from holdfast.automl._portfolio import portfolio, warm
 from holdfast.automl._problem import Problem, problem_of, whole
 from holdfast.automl._promises import Constraints, Judged
-from holdfast.automl._search import MOST_TRIALS, Bench, Search, Trial
+from holdfast.automl._search import MOST_TRIALS, Search
+from holdfast.automl._trial import Trial
 from holdfast.core.errors import ColumnNotFound, InvalidValue, one_of
 from holdfast.core.models import CLASSIFICATION
 from holdfast.core.ports import Trained, TrainRequest

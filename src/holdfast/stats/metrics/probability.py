@@ -195,8 +195,8 @@ def ece(
     References
     ----------
     A. Kumar, P. Liang, T. Ma (2019), "Verified uncertainty calibration", NeurIPS, and R. Roelofs, N. Cain, J. Shlens,
-    M. C. Mozer (2022), "Mitigating bias in calibration error estimation", AISTATS, for equal-mass bins and the bias. The
-    correction here matches moments: theirs takes off about half of what chance adds to a perfect model.
+    M. C. Mozer (2022), "Mitigating bias in calibration error estimation", AISTATS, for equal-mass bins and the bias.
+    The correction here matches moments: theirs takes off about half of what chance adds to a perfect model.
 
     Examples
     --------
