@@ -32,7 +32,7 @@ services: ## install and start what the tests need where it is missing
 	bash tools/services.sh
 
 test: setup services ## the whole test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: setup ## format, lint, types, floors, spelling, file lengths
 	bash tools/check.sh

@@ -185,6 +185,19 @@ def test_a_longer_budget_makes_more_trials(ask, toy, monkeypatch, tmp_path) -> N
     assert long.parameters["score"] <= short.parameters["score"] + 0.05
 
 
+def test_a_size_promise_that_the_graph_breaks_is_said(ask, toy) -> None:
+    promise = parse("model_size <= 0.1 kB").at("package")
+    trained = AutoML().train(ask(toy, promises=(promise,), settings={"max_trials": 1}))
+    assert any("which breaks model_size" in note for note in trained.notes)
+
+
+def test_held_out_rows_may_be_written_in_other_types(ask, toy) -> None:
+    holdout = toy[180:].with_columns(pl.col("a").cast(pl.String), pl.col("text").cast(pl.Categorical))
+    plain = AutoML().train(ask(toy, settings={"max_trials": 1}))
+    other = AutoML().train(ask(toy, settings={"max_trials": 1}, holdout=holdout))
+    np.testing.assert_array_equal(plain.original, other.original)
+
+
 def test_progress_goes_up_to_one(ask, toy) -> None:
     told: list[float] = []
     AutoML().train(ask(toy, progress=lambda share, _: told.append(share)))

@@ -203,7 +203,9 @@ class Running:
             connection.request(method, path, data, {**given, **(headers or {})})
             answer = connection.getresponse()
             content = answer.read()
-            found = json.loads(content) if answer.headers.get("content-type") == "application/json" and content else content
+            found = (
+                json.loads(content) if answer.headers.get("content-type") == "application/json" and content else content
+            )
             return answer.status, found, answer.headers
         finally:
             connection.close()

@@ -142,7 +142,9 @@ def test_metrics_count_requests_and_name_the_models(server: Any) -> None:
     status, text = server.get("/metrics")
     assert status == 200
     lines = text.decode().splitlines()
-    assert any(line.startswith('holdfast_requests_total{model="tumour",role="champion",status="200"}') for line in lines)
+    assert any(
+        line.startswith('holdfast_requests_total{model="tumour",role="champion",status="200"}') for line in lines
+    )
     assert any(line.startswith("holdfast_request_seconds_bucket") for line in lines)
     assert "holdfast_in_flight 0" in lines
     assert any(line.startswith('holdfast_model_info{model="tumour"') for line in lines)

@@ -38,7 +38,9 @@ def answered(id: str = "a", n: int = 1, source: Source = SOURCE) -> Answered:
 
 
 def ids(folder: Path) -> list[str]:
-    return [id for path in segment_files(folder) for each in read_content(path.read_bytes()).predictions for id in each.ids]
+    return [
+        id for path in segment_files(folder) for each in read_content(path.read_bytes()).predictions for id in each.ids
+    ]
 
 
 def test_what_was_appended_is_read_back_whole(tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_a_torn_tail_is_cut_and_everything_before_it_kept(tmp_path: Path) -> Non
 @given(position=st.integers(0, 10_000), bit=st.integers(0, 7))
 @settings(max_examples=60, deadline=None)
 def test_a_flipped_bit_never_gives_a_wrong_prediction(position: int, bit: int) -> None:
-    data = bytearray(MAGIC + frame(SOURCE.payload(0)) + frame(answered("a").payload(0)) + frame(answered("b").payload(0)))
+    data = bytearray(
+        MAGIC + frame(SOURCE.payload(0)) + frame(answered("a").payload(0)) + frame(answered("b").payload(0))
+    )
     data[position % len(data)] ^= 1 << bit
     found = [id for each in read_content(bytes(data)).predictions for id in each.ids]
     assert found in ([], ["a"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.cloud.targets.local import Local
 from holdfast.core.errors import InvalidRequest, ModelNotReady, UnreadableData
 from holdfast.serve import PredictionLog
 from holdfast.serve._frames import read_content
@@ -131,7 +132,7 @@ def test_a_new_champion_answers_without_a_dropped_request(
             seen.append((answer.status, json.loads(answer.read())["version"]))
         connection.close()
 
-    clients = [threading.Thread(target=traffic) for _ in range(3)]
+    clients = [threading.Thread(target=traffic, daemon=True) for _ in range(3)]
     for each in clients:
         each.start()
     try:
@@ -181,6 +182,21 @@ def test_a_request_to_a_version_is_for_that_version_alone(
     assert found["version"] == TWO
     running.stop()
     assert logged(running.log) == [("x", "shadow", TWO)]
+
+
+def test_the_target_is_told_by_the_server_what_runs(
+    serve: Any, shelf: Any, deployer: Any, tmp_path: Path, waiting: Any
+) -> None:
+    place = tmp_path / "place"
+    champion = deployer(place, shelf["one"])
+    running = serve()
+    assert Local().running(place) == (champion,)
+    shadow = deployer(place, shelf["two"], number=2, role="shadow", share=0.0)
+    waiting(lambda: Local().running(place) == (champion, shadow), "the shadow to run")
+    Local().withdraw(shadow, place)
+    waiting(lambda: Local().running(place) == (champion,), "the shadow to be gone")
+    running.stop(9)
+    assert Local().running(place) == ()
 
 
 def test_nothing_deployed_is_not_ready(serve: Any) -> None:

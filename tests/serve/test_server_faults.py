@@ -23,11 +23,14 @@ from holdfast.serve._frames import read_content
 from holdfast.serve._segment import segment_files
 
 ROW = {"age": 40, "dose": 1.5, "sex": "f"}
+EVERY = "0.0.0.0"  # noqa: S104 - refused, not bound to
 JSON = {"Content-Type": "application/json"}
 
 
 def logged(folder: Path) -> list[str]:
-    return [id for path in segment_files(folder) for each in read_content(path.read_bytes()).predictions for id in each.ids]
+    return [
+        id for path in segment_files(folder) for each in read_content(path.read_bytes()).predictions for id in each.ids
+    ]
 
 
 def bombard(running: Any, clients: int, stop: threading.Event) -> tuple[list[str], list[threading.Thread]]:
@@ -45,7 +48,7 @@ def bombard(running: Any, clients: int, stop: threading.Event) -> tuple[list[str
                     acknowledged.append(json.loads(body)["id"])
         connection.close()
 
-    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(clients)]
     for each in threads:
         each.start()
     return acknowledged, threads
@@ -94,17 +97,37 @@ def test_a_killed_worker_is_started_again_and_the_others_go_on(
     assert not (running.place / "server.json").exists()
 
 
+def test_workers_end_when_their_parent_is_killed(
+    serve: Any, shelf: Any, deployer: Any, tmp_path: Path, waiting: Any
+) -> None:
+    deployer(tmp_path / "place", shelf["one"])
+    running = serve("--workers", "2")
+    waiting(lambda: len(children(running.process.pid)) == 2, "two workers")
+    running.stop(signal.SIGKILL)
+
+    def refused() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", running.port), timeout=60).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    waiting(refused, "the workers to end")
+
+
 def test_workers_write_segments_of_their_own_and_metrics_add_up(
     serve: Any, shelf: Any, deployer: Any, tmp_path: Path, waiting: Any
 ) -> None:
     deployer(tmp_path / "place", shelf["one"])
     running = serve("--workers", "2")
     stop = threading.Event()
-    acknowledged, threads = bombard(running, 8, stop)
-    waiting(lambda: len(list(running.log.glob("*.open"))) == 2, "both workers to log")
-    stop.set()
-    for each in threads:
-        each.join()
+    acknowledged, threads = bombard(running, 16, stop)
+    try:
+        waiting(lambda: len(list(running.log.glob("*.open"))) == 2, "both workers to log")
+    finally:
+        stop.set()
+        for each in threads:
+            each.join()
     total = f'holdfast_predictions_total{{model="tumour",role="champion"}} {len(acknowledged)}'.encode()
     waiting(lambda: total in running.get("/metrics")[1], "the sum of both")
     running.stop()
@@ -173,12 +196,12 @@ def test_nothing_is_logged_where_no_log_is_asked_for(shelf: Any, tmp_path: Path)
 
 
 def test_an_address_that_others_reach_needs_a_proxy(tmp_path: Path) -> None:
-    for host in ("0.0.0.0", "192.168.1.1", "example.org", "::"):
-        with pytest.raises(ForbiddenBind, match="127.0.0.1"):
+    for host in (EVERY, "192.168.1.1", "example.org", "::"):
+        with pytest.raises(ForbiddenBind, match=r"127\.0\.0\.1"):
             ServerSettings(tmp_path, host=host)
     with pytest.raises(ForbiddenBind, match="Host"):
         ServerSettings(tmp_path, allowed_hosts=("*",))
-    assert ServerSettings(tmp_path, host="0.0.0.0", behind_proxy=True).host == "0.0.0.0"
+    assert ServerSettings(tmp_path, host=EVERY, behind_proxy=True).host == EVERY
 
 
 def test_settings_that_cannot_be_are_refused(tmp_path: Path) -> None:

@@ -99,6 +99,17 @@ def test_the_interval_of_an_estimate_covers_what_the_labels_show_later(metric):
     assert np.mean(covered) >= 0.88
 
 
+@pytest.mark.parametrize("metric", sorted(set(ONE_BY_ONE) - {"roc_auc"}))
+def test_probabilities_at_hand_give_the_same_estimate_as_the_scores_they_come_from(metric):
+    known, hit, _ = rows(4, 2000)
+    score, _, decided = rows(5, 500)
+    given_map = calibration.calibrated(known, hit, score=score)
+    alone = ONE_BY_ONE[metric][0](given_map.probability, decided)
+    whole = calibration.estimated(metric, (known, hit), score=score, decision=decided)
+    assert alone.value == pytest.approx(whole.value)
+    assert alone.high - alone.low <= whole.high - whole.low
+
+
 @pytest.mark.parametrize("metric", ["error_rate", "false_positive_rate", "false_negative_rate"])
 def test_estimated_rates_of_error_are_the_other_side_of_the_others(metric):
     known, hit, _ = rows(4, 2000)
@@ -128,15 +139,15 @@ def test_the_expected_area_is_that_over_all_pairs():
 
 
 def test_the_slope_of_the_expected_area_is_its_derivative():
-    from holdfast.stats._estimated import _expected_area
+    from holdfast.stats._calibrated import expected_area
 
     rng = np.random.default_rng(7)
     chance, score = rng.random(12), rng.integers(0, 5, 12).astype(float)
-    value, slope = _expected_area(chance, score)
+    value, slope = expected_area(chance, score)
     for row in range(12):
         moved = chance.copy()
         moved[row] += 1e-6
-        assert (_expected_area(moved, score)[0] - value) / 1e-6 == pytest.approx(slope[row], abs=1e-4)
+        assert (expected_area(moved, score)[0] - value) / 1e-6 == pytest.approx(slope[row], abs=1e-4)
 
 
 def test_certain_outcomes_leave_no_uncertainty():

@@ -177,6 +177,17 @@ def test_dependence_in_time_widens_the_interval():
     assert long_run_variance(np.asarray([1.0])) == 0.0
 
 
+def test_one_history_without_names_scales_one_series():
+    made = metrics.mase([3.0, 5.0, 4.0], [3.0, 4.0, 5.0], history=[1.0, 2.0, 4.0, 3.0])
+    assert made.value == 0.5
+    assert made.notes["scaled by"] == "the history"
+
+
+def test_a_series_shorter_than_a_season_is_left_out():
+    made = metrics.mase([1.0, 2.0, 4.0, 9.0], [1.0, 3.0, 4.0, 9.0], group=[1, 1, 1, 2])
+    assert made.notes["series left out"] == 1
+
+
 def test_a_series_that_cannot_be_scaled_is_left_out_and_counted():
     made = metrics.mase([1.0, 2.0, 5.0, 5.0], [1.0, 1.0, 4.0, 4.0], group=[1, 1, 2, 2])
     assert made.notes["series left out"] == 1

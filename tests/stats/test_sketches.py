@@ -273,6 +273,20 @@ def test_data_of_no_sketch_are_refused(kind, broken):
         kind.from_dict(broken)
 
 
+def test_a_hash_of_zeros_saturates_its_register():
+    distinct = sketches.Distinct()
+    distinct.update(np.zeros(1, dtype=np.uint64))
+    assert distinct.estimate >= 1
+
+
+def test_the_stated_errors_of_a_column_are_those_of_its_parts():
+    pruned = sketches.ColumnSketch.of(pl.Series([str(each % 9) for each in range(90)]), capacity=4)
+    assert pruned.count_error == 10
+    assert pruned.others == 90
+    assert not pruned.exact
+    assert 0.0 < sketches.ColumnSketch.of(SAMPLE).rank_error < 0.005
+
+
 def test_an_empty_sketch_says_nothing():
     sketch = sketches.ColumnSketch.of([])
     assert (sketch.kind, sketch.n, sketch.distinct, sketch.mean, sketch.low) == ("empty", 0, 0, 0.0, None)

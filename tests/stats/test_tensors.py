@@ -82,6 +82,8 @@ def test_a_category_has_one_text_whichever_way_it_is_written() -> None:
     assert as_text(pl.Series([True, None])).tolist() == ["true", ""]
     assert as_text(pl.Series(["u", None], dtype=pl.Categorical)).tolist() == ["u", ""]
     assert as_text(pl.Series([date(2026, 1, 2)])).tolist() == ["2026-01-02"]
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert as_text(pl.Series([moment, None])).tolist() == ["2026-01-02T03:04:05.000000+00:00", ""]
 
 
 def test_mixed_objects_are_read_cell_by_cell() -> None:

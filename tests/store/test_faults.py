@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from holdfast.core.errors import StoreUnavailable
+from holdfast.core.errors import JournalBroken, StoreUnavailable
 from holdfast.store import Store, _postgres, open_store
-from holdfast.store.database import Database, reason_of
+from holdfast.store.database import Database, is_unavailable, reason_of
 from holdfast.store.journal import NewEvent
 
 # ------------------------------------------------------------------------------------------------ SQLite
@@ -90,6 +90,44 @@ def test_a_connection_that_cannot_even_roll_back_is_replaced(sqlite_store: Store
     journal._writer._connection = good
     broken.close()
     assert journal.append("a.b", {}).seq == 2
+
+
+class Stuck:
+    """A connection inside a transaction that fails whatever it is asked, as after a lost file system."""
+
+    in_transaction = True
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def execute(self, *_arguments: object) -> object:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_connection_that_fails_at_everything_is_closed_and_replaced(sqlite_store: Store) -> None:
+    journal = sqlite_store.journal
+    journal.append("a.b", {})
+    good, stuck = journal._writer._connection, Stuck()
+    journal._writer._connection = stuck
+    with pytest.raises(StoreUnavailable, match="disk I/O error"):
+        journal.append("a.b", {})
+    assert stuck.closed
+    good.close()
+    assert journal.append("a.b", {}).seq == 2
+    assert journal.verify() == 2
+
+
+def test_nothing_is_appended_to_a_journal_without_its_head(store: Store) -> None:
+    store.journal.append("a.b", {})
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM head")
+    for _ in range(2):
+        with pytest.raises(JournalBroken, match="head"):
+            store.journal.append("a.b", {})
+    assert store.journal.count() == 1
 
 
 def test_another_process_that_was_faster_is_followed(opened: Callable[..., Store], url: str) -> None:
@@ -314,6 +352,26 @@ def test_an_append_whose_connection_is_lost_each_time_says_that_it_is_not_known(
     assert postgres_store.journal.verify() == 1
 
 
+def test_a_server_that_is_lost_while_an_append_is_worked_out_is_tried_again_and_then_unavailable(
+    postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = [ConnectionResetError("one"), ConnectionResetError("two")]
+    whole = _postgres.PostgresWriter._read_head
+
+    def read_head(self: Any, locked: bool) -> Any:
+        if losses:
+            raise losses.pop()
+        return whole(self, locked)
+
+    monkeypatch.setattr(_postgres.PostgresWriter, "_read_head", read_head)
+    assert postgres_store.journal.append("a.b", {}).seq == 1
+    postgres_store.journal.close()
+    losses.extend(ConnectionResetError("again") for _ in range(3))
+    with pytest.raises(StoreUnavailable, match="again"):
+        postgres_store.journal.append("a.b", {})
+    assert postgres_store.journal.append("a.b", {}).seq == 2
+
+
 def test_an_append_that_was_lost_and_then_overtaken_is_worked_out_again(
     postgres_store: Store,
     opened: Callable[..., Store],
@@ -422,6 +480,23 @@ def test_a_pool_that_is_exhausted_is_unavailable(opened: Callable[..., Store], u
 )
 def test_the_reason_of_an_error_is_one_line(error: Exception, said: str) -> None:
     assert reason_of(error) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "unavailable"),
+    [
+        (sqlite3.OperationalError("disk I/O error"), True),
+        (sqlite3.OperationalError("no such table: x"), False),
+        (sqlite3.IntegrityError("UNIQUE constraint failed"), False),
+        (Exception({"C": "53100"}), True),
+        (Exception({"C": "57P03"}), True),
+        (Exception({"C": "42601"}), False),
+        (EOFError(), True),
+        (ValueError("x"), False),
+    ],
+)
+def test_only_what_is_not_our_mistake_is_unavailable(error: Exception, unavailable: bool) -> None:
+    assert is_unavailable(error) is unavailable
 
 
 def test_a_database_object_says_where_it_is_without_opening_it(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from holdfast.core.errors import InvalidValue, MissingExtra, NotFound, StoreErro
 from holdfast.store import Store, open_store
 from holdfast.store._schema import REVISION, metadata
 from holdfast.store._store import utc_now
-from holdfast.store.database import Database
+from holdfast.store.database import Database, use_wal
 from holdfast.store.journal import Journal
-from holdfast.store.migrations import configuration, revision, upgrade
+from holdfast.store.migrations import _upgrade, configuration, revision, upgrade
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,6 +63,46 @@ def test_an_older_schema_is_brought_up_to_date_with_its_events(
     assert revision(store.database) == REVISION
     assert store.journal.get(1).payload == {"kept": True}
     assert store.leases.acquire("x", holder="y", ttl_s=1).token == 1
+
+
+def test_who_comes_second_to_the_lock_finds_it_done(database: Database) -> None:
+    upgrade(database)
+    with database.writing() as connection:
+        _upgrade(connection, database.place)
+    assert revision(database) == REVISION
+
+
+class Locked:
+    """A connection that is told so many times that the database is locked."""
+
+    def __init__(self, times: list[int]) -> None:
+        self.times = times
+
+    def execute(self, _statement: str) -> None:
+        if self.times:
+            self.times.pop()
+            raise sqlite3.OperationalError("database is locked")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_the_switch_to_writing_ahead_is_tried_until_it_is_let_through(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tries: list[int] = []
+
+    def opened_locked(_database: Database) -> Any:
+        tries.append(1)
+        return Locked([0] if len(tries) < 4 else [])
+
+    monkeypatch.setattr("holdfast.store.database.open_sqlite", opened_locked)
+    use_wal(Database(f"sqlite:///{tmp_path / 'x.db'}"))
+    assert len(tries) == 4
+    tries.clear()
+    impatient = Database(f"sqlite:///{tmp_path / 'x.db'}", timeout_s=-1)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        use_wal(impatient)
 
 
 def test_a_newer_schema_is_refused_and_left_alone(database: Database, empty_url: str, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.evidence import Evidence
@@ -26,6 +26,7 @@ def found(subject: str, **more: Any) -> Evidence:
     return Evidence(subject, "recall", "candidate", datetime(2026, 1, 1, tzinfo=UTC), value=0.9, **more)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_every_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
     from mlflow.utils.validation import _validate_metric_name, _validate_model_name, _validate_tag_name
@@ -37,6 +38,7 @@ def test_every_text_becomes_a_name_that_mlflow_takes(text: str) -> None:
     assert not set(logged_name(text)) & set("/:.%\"'")
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_two_texts_never_become_one_name(left: str, right: str) -> None:
     for name in (key_name, model_name, logged_name):

@@ -222,6 +222,15 @@ def test_a_tampered_artifact_leaves_no_folder(store: Store, files: dict[str, Pat
     assert list((store.root / "cache" / "models").iterdir()) == []
 
 
+def test_drafts_of_a_process_that_was_killed_long_ago_are_swept(store: Store, files: dict[str, Path]) -> None:
+    old, young = (store.root / "cache" / "models" / f".draft-{age}" for age in ("old", "young"))
+    write(old, {"model.onnx": b"half"})
+    write(young, {"model.onnx": b"half"})
+    os.utime(old, (1, 1))
+    store.models.folder(store.models.register(version_of(), files))
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_another_process_that_was_faster_is_no_error(
     store: Store, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,6 +175,14 @@ def test_a_rebuild_repairs_a_state_that_was_tampered_with(store: Store) -> None:
     assert len(list(store.journal.events(types=("verdict.reached",)))) == 1
 
 
+def test_a_rebuild_goes_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.journal.append_all(NewEvent("evidence.recorded", {"id": f"{i}"}) for i in range(5))
+    monkeypatch.setattr("holdfast.store._query.PAGE", 2)
+    monkeypatch.setattr("holdfast.store.state._ROWS", 2)
+    assert store.state.rebuild() == 5
+    assert len(store.state.all("evidence")) == 5
+
+
 def test_appends_go_on_after_a_rebuild(store: Store) -> None:
     store.journal.append("a.b", {})
     store.state.rebuild()

@@ -77,7 +77,8 @@ def show_json(data: Any) -> None:
     """Print plain data as JSON."""
     from holdfast.core.digests import plain
 
-    click.echo(json.dumps(plain(data), indent=2, ensure_ascii=False))
+    readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(plain(data), indent=2, ensure_ascii=not readable))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import NoReturn
 
 import click
 
-from holdfast.core.errors import HoldfastError
+from holdfast.core.errors import HoldfastError, StoreUnavailable
 
 #: Name -> (module, one line of help). The function in the module is named as the command.
 COMMANDS = {
@@ -33,6 +35,24 @@ COMMANDS = {
     "up": ("loop", "Keep the promises: the loop, again and again."),
     "why": ("ask", "The evidence trail of a verdict, in plain words."),
 }
+
+
+#: What the machine says where a disk is full, or a folder is not ours: no bug, and nothing that typing mends.
+_MACHINE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+)
+
+
+class _Unread(Exception):
+    """The reader of the answer went away (a pager, `head`)."""
 
 
 class Table(click.Group):
@@ -60,6 +80,16 @@ class Table(click.Group):
             raise click.UsageError(f"No command {args[0]!r}. Expected {one_of(COMMANDS, args[0])}.", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; where the reader of its answer went away, click and rich would end with a 1."""
+        try:
+            answer: object = super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as error:
+            if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+                raise
+            raise _Unread from error
+        return answer
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Names and one-line helps, from the table."""
         with formatter.section("Commands"):
@@ -75,45 +105,59 @@ def holdfast() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit codes: 0 held, 1 bug, 2 usage, 3 broken, 4 unproven, 5 changes planned, 6 waits."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    for each in (sys.stdout, sys.stderr):
+        # A terminal that cannot write a character gets its code instead of an error.
+        if isinstance(each, io.TextIOWrapper):
+            each.reconfigure(errors="backslashreplace")
     try:
         code = holdfast.main(args=given, prog_name="holdfast", standalone_mode=False)
-    except click.exceptions.Abort:
+        sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
     except click.ClickException as error:
+        if as_json:
+            _tell_json("usage", error.format_message())
         error.show()
         sys.exit(2)
     except HoldfastError as error:
-        sys.exit(_tell(error, as_json="--json" in given))
-    except BrokenPipeError:
-        # The reader went away (a pager, `head`): nothing is wrong with the answer.
+        _end(error, as_json=as_json)
+    except (_Unread, BrokenPipeError):
+        # Nothing is wrong with the answer; what is left of it goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as error:
         if os.environ.get("HOLDFAST_TRACEBACK"):
             raise
-        click.echo(f"a bug in Holdfast: {type(error).__name__}: {error}", err=True)
-        click.echo("next: HOLDFAST_TRACEBACK=1 holdfast " + " ".join(given), err=True)
-        sys.exit(1)
+        _end_unforeseen(error, given, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell(error: HoldfastError, *, as_json: bool) -> int:
-    told: dict[str, Any] = {
-        "code": error.code,
-        "message": error.message,
-        "where": error.where,
-        "expected": error.expected,
-    }
-    for name in ("seq",):
-        if hasattr(error, name):
-            told[name] = getattr(error, name)
+def _end(error: HoldfastError, *, as_json: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps({"error": told}))
+        more = {"seq": error.seq} if hasattr(error, "seq") else {}
+        _tell_json(error.code, error.message, where=error.where, expected=error.expected, **more)
     click.echo(str(error), err=True)
     click.echo(f"next: holdfast check --explain {error.code}", err=True)
-    return error.exit_code
+    sys.exit(error.exit_code)
+
+
+def _end_unforeseen(error: Exception, given: Sequence[str], *, as_json: bool) -> NoReturn:
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        place = str(error.filename) if error.filename else None
+        right = "room on the disk, and the right to write"
+        _end(StoreUnavailable(f"the machine refuses: {error.strerror}", where=place, expected=right), as_json=as_json)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    if as_json:
+        _tell_json("bug", what)
+    click.echo(f"a bug in Holdfast: {what}", err=True)
+    click.echo("next: HOLDFAST_TRACEBACK=1 holdfast " + " ".join(given), err=True)
+    sys.exit(1)
+
+
+def _tell_json(code: str, message: str, *, where: str | None = None, expected: str | None = None, **more: int) -> None:
+    told = {"code": code, "message": message, "where": where, "expected": expected, **more}
+    click.echo(json.dumps({"error": told}))
 
 
 if __name__ == "__main__":

@@ -138,7 +138,9 @@ def read_routes(place: Path) -> dict[str, dict[str, Any]]:
 
 def write_routes(place: Path, models: Mapping[str, Mapping[str, Any]]) -> None:
     """Replace the routes of a place, as a whole and durably. `locked` must be held."""
-    kept = {name: dict(roles) for name, roles in sorted(models.items()) if any(roles.values())}
+    kept = {
+        name: {role: roles.get(role) for role in ROLES} for name, roles in sorted(models.items()) if any(roles.values())
+    }
     fresh = place / f".routes.json.{secrets.token_hex(6)}"
     try:
         _write(fresh, json.dumps({"models": kept}, indent=1, sort_keys=True).encode() + b"\n")

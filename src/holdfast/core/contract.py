@@ -43,6 +43,8 @@ class DataSpec:
         What the columns are for.
     types
         Type by column, where it must not be inferred: ``number``, ``category``, ``text``, ``time``, ``boolean``.
+    reading
+        What the source takes to read the file, such as ``encoding`` or ``delimiter``.
     """
 
     train: str
@@ -50,6 +52,7 @@ class DataSpec:
     test: str | None = None
     roles: Roles = field(default_factory=Roles)
     types: Mapping[str, str] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the range of the held-out share."""

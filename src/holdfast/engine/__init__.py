@@ -19,6 +19,6 @@ from holdfast.engine._engine import Engine
 from holdfast.engine.executors import Executor
 from holdfast.engine.pipelines import Pipeline, pipeline
 from holdfast.engine.runs import Result, Run, StepRecord
-from holdfast.engine.steps import Step, StepCall, step
+from holdfast.engine.steps import Limits, Step, StepCall, step
 
-__all__ = ["Engine", "Executor", "Pipeline", "Result", "Run", "Step", "StepCall", "StepRecord", "pipeline", "step"]
+__all__ = ["Engine", "Executor", "Limits", "Pipeline", "Result", "Run", "Step", "StepCall", "StepRecord", "pipeline", "step"]

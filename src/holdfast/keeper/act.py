@@ -72,7 +72,9 @@ def act(keeping: Keeping, action: Action, decision: Decision, verdicts: Sequence
     try:
         outcome = _carry_out(keeping, action, decision, verdicts)
     except HoldfastError as error:
-        outcome = Outcome(action, "failed", text=str(error))
+        # The engine wraps what a step raised; a person wants to know what it was.
+        cause = error.__cause__ if isinstance(error.__cause__, HoldfastError) else error
+        outcome = Outcome(action, "failed", text=str(cause))
     kind = "action.failed" if outcome.state == "failed" else "action.finished"
     journal.append(
         kind,

@@ -44,11 +44,12 @@ def planned(keeping: Keeping) -> dict[str, dict[str, object]]:
 
 def approve(keeping: Keeping, key: str, *, allowed: bool, decider: str, reason: str) -> str:
     """A person's yes or no to a planned action; returns its key."""
-    fitting = [each for each in planned(keeping) if each.startswith(key)]
+    known = planned(keeping)
+    fitting = [each for each in known if each.startswith(key)]
     if len(fitting) != 1:
         raise UnknownName(
             f"{len(fitting)} planned actions begin with {key!r}",
-            expected=one_of(each[:12] for each in planned(keeping)),
+            expected=one_of(each[:12] for each in known) if known else "an action of a plan: holdfast plan",
         )
     chosen = fitting[0]
     if keeping.contract.policy.approve == "four-eyes" and decider == keeping.author:
@@ -78,7 +79,8 @@ def rollback(keeping: Keeping, to: str | None, *, decider: str, reason: str) -> 
     fitting = earlier[:1] if to is None else [each for each in earlier if each.startswith(to)]
     if current is None or not fitting:
         raise NotFound(
-            "no earlier champion" + (f" {to!r}" if to else ""), expected=one_of(each[:12] for each in earlier)
+            "no earlier champion" + (f" {to!r}" if to else ""),
+            expected=one_of(each[:12] for each in earlier) if earlier else "a second model that was let out",
         )
     verdicts = current_verdicts(keeping)
     action = Action(

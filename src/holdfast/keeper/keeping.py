@@ -119,7 +119,9 @@ class Keeping:
         path = location if "://" in location else str((self.folder / location).resolve())
         for source in registry.every("source"):
             if isinstance(source, Source) and source.matches(path):
-                return typed(source.read(path, {}), self.contract.data.types, where=location)
+                return typed(
+                    source.read(path, dict(self.contract.data.reading)), self.contract.data.types, where=location
+                )
         raise UnreadableData("no source reads such a file", where=location, expected=one_of(registry.names("source")))
 
     def dataset(self) -> DatasetVersion | None:

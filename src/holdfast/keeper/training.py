@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Mapping
-from contextvars import ContextVar
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from holdfast.core import registry
-from holdfast.core.digests import plain
+from holdfast.core.contract import Contract
+from holdfast.core.digests import digest_bytes, plain
 from holdfast.core.errors import ParityFailed, TrainingFailed
 from holdfast.core.models import ModelSchema, ModelVersion, Package
 from holdfast.core.ports import Packed, Progress, Trained, TrainRequest
-from holdfast.engine import Engine, pipeline, step
-from holdfast.keeper.keeping import CODE, Keeping, silent
+from holdfast.core.promises import Promise
+from holdfast.core.units import show
+from holdfast.engine import Engine, Limits, Step, step
+from holdfast.keeper.keeping import CODE, Keeping
 from holdfast.keeper.subjects import SAMPLE
 from holdfast.store import codec
+from holdfast.store.files import inside
 
 if TYPE_CHECKING:
     import polars as pl
 
-#: A progress callback is no value, so it does not travel with a step's arguments.
-PROGRESS: ContextVar[Progress] = ContextVar("progress", default=silent)
-
 #: Largest difference of a probability (or, relative to its spread, a prediction) between original and export.
 MAX_DIFFERENCE = 1e-4
+
+#: A training that takes this many times its budget, and two minutes, is ended.
+PATIENCE, GRACE_S = 3.0, 120.0
 
 
 @step(retries=0, libraries=("lightgbm", "scikit-learn", "onnx"))
@@ -39,38 +47,35 @@ def train_model(
     weights: np.ndarray | None,
 ) -> dict[str, Any]:
     """Train a model; files, schema, parameters, trials and the original's answers on the held-out rows."""
-    from holdfast.core.promises import Promise
-
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-train-"))
-    trained: Trained = registry.get("trainer", trainer).train(
-        TrainRequest(
-            rows=rows,
-            dataset=asked["dataset"],
-            task=asked["task"],
-            target=asked["target"],
-            positive=asked["positive"],
-            features=tuple(asked["features"]),
-            sensitive=tuple(asked["sensitive"]),
-            holdout=holdout,
-            folder=folder,
-            promises=tuple(codec.decode(Promise, each) for each in asked["promises"]),
-            settings=asked["settings"],
-            budget_s=asked["budget_s"],
-            seed=asked["seed"],
-            warm_start=asked["warm_start"],
-            weights=weights,
-            progress=PROGRESS.get(),
+    with tempfile.TemporaryDirectory(prefix="holdfast-train-") as folder:
+        trained: Trained = registry.get("trainer", trainer).train(
+            TrainRequest(
+                rows=rows,
+                dataset=asked["dataset"],
+                task=asked["task"],
+                target=asked["target"],
+                positive=asked["positive"],
+                features=tuple(asked["features"]),
+                sensitive=tuple(asked["sensitive"]),
+                holdout=holdout,
+                folder=Path(folder),
+                promises=tuple(codec.decode(Promise, each) for each in asked["promises"]),
+                settings=asked["settings"],
+                budget_s=asked["budget_s"],
+                seed=asked["seed"],
+                warm_start=asked["warm_start"],
+                weights=weights,
+            )
         )
-    )
-    if "model.onnx" not in trained.files:
-        raise TrainingFailed(f"trainer {trainer!r} wrote no model.onnx", expected="model.onnx among its files")
-    return as_value(trained)
+        if "model.onnx" not in trained.files:
+            raise TrainingFailed(f"trainer {trainer!r} wrote no model.onnx", expected="model.onnx among its files")
+        return as_value(trained)
 
 
 def as_value(trained: Trained) -> dict[str, Any]:
     """What a trainer gave back, as a value that a step can hand on."""
     return {
-        "files": dict(trained.files),
+        "files": {name: path.read_bytes() for name, path in trained.files.items()},
         "schema": plain(trained.schema),
         "parameters": plain(trained.parameters),
         "original": np.asarray(trained.original, dtype=np.float64),
@@ -82,42 +87,58 @@ def as_value(trained: Trained) -> dict[str, Any]:
 @step(retries=0, libraries=("onnx", "onnxruntime"))
 def pack_model(packager: str, trained: dict[str, Any], sample: pl.DataFrame, version: dict[str, Any]) -> dict[str, Any]:
     """Pack a model for a kind of place, and measure how its answers differ from the original's."""
-    with tempfile.TemporaryDirectory(prefix="holdfast-source-") as temporary:
-        source = Path(temporary)
-        for name, path in trained["files"].items():
-            (source / name).write_bytes(Path(path).read_bytes())
+    with tempfile.TemporaryDirectory(prefix="holdfast-pack-") as temporary:
+        source, folder = Path(temporary) / "source", Path(temporary) / "package"
+        source.mkdir()
+        folder.mkdir()
+        for name, data in trained["files"].items():
+            (source / name).write_bytes(data)
         packed: Packed = registry.get("packager", packager).pack(
             codec.decode(ModelVersion, version),
             source,
-            Path(tempfile.mkdtemp(prefix="holdfast-pack-")),
+            folder,
             sample=sample,
             original=trained["original"][: sample.height],
             settings={},
         )
-    return {
-        "files": dict(packed.files),
-        "parity": {name: float(value) for name, value in packed.parity.items()},
-        "size_bytes": int(packed.size_bytes),
-        "settings": plain(packed.settings),
-    }
+        return {
+            "files": {name: path.read_bytes() for name, path in packed.files.items()},
+            "parity": {name: float(value) for name, value in packed.parity.items()},
+            "size_bytes": int(packed.size_bytes),
+            "settings": plain(packed.settings),
+        }
 
 
-@pipeline
-def make_model(
-    trainer: str,
-    rows: Any,
-    holdout: Any,
-    asked: Any,
-    weights: Any,
-) -> Any:
-    """Train a model under the contract's promises."""
-    return train_model(trainer, rows, holdout, asked, weights)
+def _roles(contract: Contract) -> dict[str, Any]:
+    """Settings that follow from the contract's roles: rows of one group stay in one fold."""
+    group = contract.data.roles.group
+    return {} if group is None else {"group": group}
 
 
-@pipeline
-def make_package(packager: str, trained: Any, sample: Any, version: Any) -> Any:
-    """Pack a trained model."""
-    return pack_model(packager, trained, sample, version)
+def limited(chosen: Step[..., Any], *, budget_s: float) -> Step[..., Any]:
+    """The step in a process of its own that is ended when it takes far longer than its budget, or far more CPU."""
+    longest = PATIENCE * budget_s + GRACE_S
+    limits = Limits(cpu_s=longest * (os.cpu_count() or 1))
+    return Step(chosen.function, replace(chosen.settings, isolated=True, timeout_s=longest, limits=limits))
+
+
+@contextmanager
+def ticking(told: Progress, *, seconds: float, text: str) -> Iterator[None]:
+    """Progress by the clock, while work goes on in another process that was given so many seconds."""
+    stop = threading.Event()
+    began = time.monotonic()
+
+    def tick() -> None:
+        while not stop.wait(0.5):
+            told(min(0.99, (time.monotonic() - began) / seconds), text)
+
+    ticker = threading.Thread(target=tick, name="holdfast-progress", daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        ticker.join()
 
 
 def train(
@@ -148,24 +169,23 @@ def train(
         "features": list(keeping.features(rows)),
         "sensitive": list(contract.data.roles.sensitive),
         "promises": [plain(each) for stage in ("candidate", "package") for each in contract.at(stage)],
-        "settings": {**plain(contract.train.settings), **plain(settings)},
+        "settings": {**_roles(contract), **plain(contract.train.settings), **plain(settings)},
         "budget_s": contract.train.budget_s,
         "seed": contract.train.seed,
         # Another version of Holdfast may train another model: its results are cached apart.
         "code": CODE,
         "warm_start": plain(parent.parameters) if parent is not None else None,
     }
-    token = PROGRESS.set(keeping.progress)
-    try:
-        engine = Engine(keeping.store, executor=keeping.executor)
+    params = {"trainer": contract.train.trainer, "rows": rows, "holdout": held, "asked": asked, "weights": weights}
+    budget = contract.train.budget_s
+    text = f"training {keeping.name} within {show(budget, 'seconds')}"
+    with (
+        ticking(keeping.progress, seconds=budget, text=text),
+        Engine(keeping.store, executor=keeping.executor) as engine,
+    ):
         run = engine.run(
-            make_model,
-            {"trainer": contract.train.trainer, "rows": rows, "holdout": held, "asked": asked, "weights": weights},
-            model=keeping.name,
-            name=f"train {keeping.name}",
+            limited(train_model, budget_s=budget), params, model=keeping.name, name=f"train {keeping.name}"
         )
-    finally:
-        PROGRESS.reset(token)
     return register(
         keeping,
         run.value,
@@ -188,13 +208,10 @@ def register(
     sample: pl.DataFrame,
 ) -> ModelVersion:
     """Put a trained model into the registry and make the contract's packages of it."""
-    from holdfast.core.digests import digest_bytes
-
-    files = {name: Path(path) for name, path in trained["files"].items()}
     version = ModelVersion(
         name=keeping.name,
         schema=codec.decode(ModelSchema, trained["schema"]),
-        files={name: digest_bytes(path.read_bytes()) for name, path in files.items()},
+        files={name: digest_bytes(data) for name, data in trained["files"].items()},
         dataset=dataset,
         trainer=trainer,
         parameters=trained["parameters"],
@@ -202,32 +219,43 @@ def register(
         parent=parent,
         reason=reason,
     )
-    engine = Engine(keeping.store, executor=keeping.executor)
-    packed = []
-    for kind in keeping.contract.packages:
-        run = engine.run(
-            make_package,
-            {"packager": kind, "trained": dict(trained), "sample": sample, "version": plain(version)},
-            model=keeping.name,
-            name=f"package {keeping.name} as {kind}",
-        )
-        check_parity(run.value["parity"], kind=kind)
-        packed.append((kind, run.value))
-    keeping.store.models.register(version, files)
+    packed = [(kind, _packed(keeping, kind, trained, version, sample)) for kind in keeping.contract.packages]
+    with _written(trained["files"]) as paths:
+        keeping.store.models.register(version, paths)
     for kind, value in packed:
-        paths = {name: Path(path) for name, path in value["files"].items()}
-        keeping.store.models.pack(
-            Package(
-                model=version.id,
-                kind=kind,
-                files={name: digest_bytes(path.read_bytes()) for name, path in paths.items()},
-                parity=value["parity"],
-                size_bytes=value["size_bytes"],
-                settings=value["settings"],
-            ),
-            paths,
+        package = Package(
+            model=version.id,
+            kind=kind,
+            files={name: digest_bytes(data) for name, data in value["files"].items()},
+            parity=value["parity"],
+            size_bytes=value["size_bytes"],
+            settings=value["settings"],
         )
+        with _written(value["files"]) as paths:
+            keeping.store.models.pack(package, paths)
     return version
+
+
+def _packed(
+    keeping: Keeping, kind: str, trained: Mapping[str, Any], version: ModelVersion, sample: pl.DataFrame
+) -> dict[str, Any]:
+    params = {"packager": kind, "trained": dict(trained), "sample": sample, "version": plain(version)}
+    with Engine(keeping.store, executor=keeping.executor) as engine:
+        run = engine.run(
+            limited(pack_model, budget_s=GRACE_S), params, model=keeping.name, name=f"package {keeping.name} as {kind}"
+        )
+        value: dict[str, Any] = run.value
+    check_parity(value["parity"], kind=kind)
+    return value
+
+
+@contextmanager
+def _written(files: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
+    with tempfile.TemporaryDirectory(prefix="holdfast-files-") as folder:
+        paths = {name: inside(Path(folder), name) for name in files}
+        for name, path in paths.items():
+            path.write_bytes(files[name])
+        yield paths
 
 
 def check_parity(parity: Mapping[str, float], *, kind: str) -> None:

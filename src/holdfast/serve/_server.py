@@ -29,27 +29,44 @@ _logger = logging.getLogger("holdfast.serve")
 _BACKLOG = 2048
 
 
-def bind(settings: ServerSettings) -> socket.socket:
-    """Listening socket at the settings' address.
+def bind(settings: ServerSettings) -> list[socket.socket]:
+    """Listening sockets at the settings' address, one for each worker: the system deals connections out evenly.
+
+    They are all the parent's: what waits at the socket of a worker that died is answered by the one started after it.
 
     Raises
     ------
     StoreUnavailable
         If the address cannot be bound (in use, or not this machine's).
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sockets: list[socket.socket] = []
+    port = settings.port
     try:
-        made.bind((settings.host.strip("[]"), settings.port))
+        for _ in range(settings.workers):
+            sockets.append(_listening(settings.host, port, shared=settings.workers > 1))
+            port = sockets[0].getsockname()[1]
     except OSError as error:
-        made.close()
-        where = f"{settings.host}:{settings.port}"
+        for each in sockets:
+            each.close()
+        where = f"{settings.host}:{port}"
         raise StoreUnavailable(
             f"cannot bind: {error.strerror or error}", where=where, expected="a free port"
         ) from error
-    made.listen(_BACKLOG)
-    made.setblocking(False)
+    return sockets
+
+
+def _listening(host: str, port: int, *, shared: bool) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((host.strip("[]"), port))
+        made.listen(_BACKLOG)
+        made.setblocking(False)
+    except OSError:
+        made.close()
+        raise
     return made
 
 
@@ -108,6 +125,7 @@ class Worker:
         port = listening.getsockname()[1]
         self.service = Service(settings, port=port, instance=instance)
         self._run_folder = settings.place / "run"
+        self._parent = os.getppid()
         self._seen: tuple[int, int, int] | None = None
 
     def run(self) -> None:
@@ -159,6 +177,9 @@ class Worker:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.settings.watch_s)
+            if self.settings.workers > 1 and os.getppid() != self._parent:
+                _logger.error("the parent of worker %d is gone: it drains and ends", self.index)
+                server.should_exit = True
             self.service.draining = server.should_exit
             if self._changed():
                 await self._reload(loop)
@@ -256,15 +277,18 @@ class InferenceServer:
         StoreUnavailable
             If the address cannot be bound, or the log's folder cannot be written.
         """
-        listening = bind(self.settings)
+        sockets = bind(self.settings)
         instance = secrets.token_hex(8)
-        with contextlib.closing(listening), announced(self.settings, listening.getsockname()[1], instance):
+        with contextlib.ExitStack() as ending:
+            for each in sockets:
+                ending.enter_context(each)
+            ending.enter_context(announced(self.settings, sockets[0].getsockname()[1], instance))
             if self.settings.workers == 1:
-                Worker(self.settings, listening, instance=instance).run()
+                Worker(self.settings, sockets[0], instance=instance).run()
             else:
                 from holdfast.serve._workers import Supervisor
 
-                Supervisor(self.settings, listening, instance=instance).run()
+                Supervisor(self.settings, sockets, instance=instance).run()
 
 
 def run_server(settings: ServerSettings) -> None:

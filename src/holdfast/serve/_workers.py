@@ -1,4 +1,4 @@
-"""Several workers on one listening socket: forked from a parent that loads nothing, and started again when they die."""
+"""Several workers at one address: forked from a parent that loads nothing, and started again when they die."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from holdfast.serve._settings import ServerSettings
 
 _logger = logging.getLogger("holdfast.serve")
 _QUICK_S = 1.0
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Supervisor:
     """Parent of the workers.
 
-    The socket is the parent's: a worker that dies takes no waiting connection with it, the others accept them.
-
     Parameters
     ----------
-    settings, listening, instance
+    settings, instance
         As of `Worker`.
+    sockets
+        One for each worker, bound to one address.
     """
 
-    def __init__(self, settings: ServerSettings, listening: socket.socket, *, instance: str) -> None:
+    def __init__(self, settings: ServerSettings, sockets: list[socket.socket], *, instance: str) -> None:
         self.settings = settings
-        self.listening = listening
+        self.sockets = sockets
         self.instance = instance
         self._workers: dict[int, tuple[int, float]] = {}
         self._stopping = False
@@ -58,19 +59,23 @@ class Supervisor:
     def _start(self, index: int) -> None:
         if self._stopping:
             return
+        # A signal between the fork and the worker's own handlers would be lost, or answered as the parent.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         pid = os.fork()
         if pid == 0:
             self._child(index)
         self._workers[pid] = index, time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
     def _child(self, index: int) -> None:
         status = 1
         try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
             from holdfast.serve._server import Worker
 
-            Worker(self.settings, self.listening, instance=self.instance, index=index).run()
+            Worker(self.settings, self.sockets[index], instance=self.instance, index=index).run()
             status = 0
         except BaseException:
             _logger.exception("worker %d failed", index)

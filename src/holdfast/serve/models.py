@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -244,7 +245,17 @@ def onnx_predict(path: Path, feeds: Mapping[str, np.ndarray]) -> dict[str, np.nd
     InvalidRequest
         If the graph does not take the inputs.
     """
-    return LoadedModel(Path(path), None).run(feeds)
+    path = Path(path)
+    try:
+        stamp = path.stat()
+    except OSError as error:
+        raise ModelNotReady(f"no model: {error.strerror}", where=str(path), expected="an ONNX file") from error
+    return _kept(path, (stamp.st_mtime_ns, stamp.st_ino, stamp.st_size)).run(feeds)
+
+
+@lru_cache(maxsize=4)
+def _kept(path: Path, stamp: tuple[int, int, int]) -> LoadedModel:  # noqa: ARG001 - a file that changed is another one
+    return LoadedModel(path, None)
 
 
 def schema_from(plain: Mapping[str, Any], *, where: str) -> ModelSchema:

@@ -28,13 +28,16 @@ class Table:
     Parameters
     ----------
     before, after
-        Shape (bins,): rows of the reference and of the current side.
+        Shape (bins,): rows of the reference and of the current side; bins that are empty on both are left out.
+    place
+        Shape (bins,): which bin it is.
     names
         What the bins are: edges, levels, and which special bins stand at the end.
     """
 
     before: Ints
     after: Ints
+    place: Ints
     names: dict[str, Any]
 
 
@@ -58,13 +61,10 @@ def table(reference: Reference, counted: Counted, *, bins: int) -> Table:
         names = {"levels": list(reference.levels[:_SHOWN]), "count": len(reference.levels)}
         if counted.unseen:
             names["unseen"] = list(counted.unseen)
-        if not before[-1] and not after[-1]:
-            before, after = before[:-1], after[:-1]
-    if reference.counted.missing or counted.missing:
-        before = np.append(before, reference.counted.missing)
-        after = np.append(after, counted.missing)
-        names["missing"] = [reference.counted.missing, counted.missing]
-    return Table(before, after, names)
+    before, after = np.append(before, reference.counted.missing), np.append(after, counted.missing)
+    names["missing"] = [reference.counted.missing, counted.missing]
+    place = np.flatnonzero(before + after)
+    return Table(before[place], after[place], place, names)
 
 
 def grouped(counts: Ints, *, bins: int) -> Ints:
@@ -88,7 +88,7 @@ def psi_value(
     value = float(_psi(made.before, made.after))
     drawn = _psi(resample(made.before, n, rng=rng), resample(made.after, m, rng=rng))
     low, high = simple_ends(drawn, value, confidence=confidence, basic=True)
-    freedom = int(np.count_nonzero(made.before + made.after)) - 1
+    freedom = len(made.before) - 1
     notes = _notes(made, n) | {
         "null_mean": freedom * (1.0 / n + 1.0 / m),
         "null_sd": math.sqrt(2.0 * freedom) * (1.0 / n + 1.0 / m),
@@ -110,7 +110,7 @@ def jensen_shannon_value(
     drawn = _bits(resample(made.before, n, rng=rng) / n, resample(made.after, m, rng=rng) / m)
     low, high = simple_ends(drawn, value**2, confidence=confidence, basic=True)
     low, high = math.sqrt(min(max(0.0, low), value**2)), math.sqrt(min(1.0, max(0.0, high)))
-    freedom = int(np.count_nonzero(made.before + made.after)) - 1
+    freedom = len(made.before) - 1
     limit = chi2_95(freedom) * (1.0 / n + 1.0 / m) / (8.0 * math.log(2.0))
     null = math.sqrt(_null_95(lambda p, q: _bits(p / n, q / m), made, limit=limit, rng=rng))
     notes = _notes(made, n) | {"null_95": min(1.0, null)}
@@ -123,7 +123,7 @@ def _null_95(
     """95 % quantile where both sides come from one population: the limit, or drawn where it does not hold yet."""
     pooled = made.before + made.after
     n, m = int(made.before.sum()), int(made.after.sum())
-    expected = pooled[pooled > 0].min() * min(n, m) / (n + m)
+    expected = pooled.min() * min(n, m) / (n + m)
     if expected >= _LARGE:
         return limit
     return float(np.quantile(distance(resample(pooled, n, rng=rng), resample(pooled, m, rng=rng)), 0.95))
@@ -135,7 +135,7 @@ def _notes(made: Table, n: int) -> dict[str, Any]:
         "bins": made.names,
         "reference rows": n,
         "shares": {
-            "bin": [int(each) for each in worst],
+            "bin": [int(each) for each in made.place[worst]],
             "reference": [float(each) for each in made.before[worst] / n],
             "current": [float(each) for each in made.after[worst] / made.after.sum()],
         },
@@ -145,8 +145,8 @@ def _notes(made: Table, n: int) -> dict[str, Any]:
 def smooth(before: Any, after: Any) -> tuple[Floats, Floats]:
     """Shares of both sides with no bin empty.
 
-    Each bin gets half a row at the share it has on both sides together, so that an empty bin of few rows says little,
-    and half a row shared out by the sizes of the sides, so that a bin that is empty on both sides says nothing.
+    Each bin gets half a row at the share it has on both sides together, so that a bin which few rows leave empty says
+    little, and half a row shared out by the sizes of the sides, so that a bin which is new is not infinitely far.
 
     Parameters
     ----------

@@ -24,16 +24,6 @@ class Running:
     total: float = 0.0
     squares: float = 0.0
 
-    @property
-    def mean(self) -> float:
-        """Regularised mean, after what was seen."""
-        return (0.5 + self.total) / (self.n + 1.0)
-
-    @property
-    def variance(self) -> float:
-        """Regularised variance, after what was seen."""
-        return (0.25 + self.squares) / (self.n + 1.0)
-
     def advance(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         """Take values in; give time, and mean and variance as they were before each of them.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from holdfast.stats._calibrated import Calibrated, calibrated
 from holdfast.stats._estimated import (
     ASSUMES,
     ESTIMATED,
-    Calibrated,
     EstimatedConfusion,
-    calibrated,
     estimated,
     estimated_accuracy,
     estimated_confusion,

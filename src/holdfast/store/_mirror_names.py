@@ -25,10 +25,7 @@ def key_name(text: str) -> str:
     >>> key_name("roc_auc"), key_name("p99<=2").startswith("p99__2-")
     ('roc_auc', True)
     """
-    made = _NOT_IN_KEYS.sub("_", text)
-    if posixpath.normpath(made) != made or made.startswith(("/", "..", ".")):
-        made = made.replace("/", "_").replace("..", "__").lstrip(".") or "_"
-    return _told_apart(text, made)
+    return _told_apart(text, _NOT_IN_KEYS.sub("_", text))
 
 
 def model_name(text: str) -> str:
@@ -48,9 +45,15 @@ def logged_name(text: str) -> str:
 
 
 def _told_apart(text: str, made: str) -> str:
-    if made == text and made.strip() and len(made) <= _LONGEST:
+    if made == text and _is_plain(made):
         return made
-    return f"{made[:_LONGEST].strip() or '_'}-{digest_bytes(text.encode())[:12]}"
+    body = made if _is_plain(made) else made[:_LONGEST].replace("/", "_").replace("..", "__").lstrip(".")
+    return f"{body.strip() or '_'}-{digest_bytes(text.encode())[:12]}"
+
+
+def _is_plain(made: str) -> bool:
+    """Whether MLflow takes the name: not blank, not too long, and, read as a path, no other path."""
+    return bool(made.strip()) and len(made) <= _LONGEST and posixpath.normpath(made) == made and made[0] not in "./"
 
 
 def metric_name(evidence: Evidence) -> str:

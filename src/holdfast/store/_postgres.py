@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +19,7 @@ import orjson
 from holdfast.core.errors import StoreUnavailable
 from holdfast.core.events import Event
 from holdfast.store._reading import EVENT_COLUMNS, event_of, loads
-from holdfast.store._writing import Batch, Clock, Draft, Head, batch_of, merged, split
+from holdfast.store._writing import Batch, Clock, Draft, Head, batch_of, head_of_row, merged, split
 from holdfast.store.database import Database, is_lost, sqlstate
 
 if TYPE_CHECKING:
@@ -122,19 +123,22 @@ class PostgresWriter:
 
     def _prepare(self, drafts: Sequence[Draft], *, keyed: bool, locked: bool) -> tuple[list[int | Event], Batch]:
         """Work an append out from the head; nothing was sent yet, so a lost connection is simply replaced."""
-        for attempt in range(_RECONNECTS):
+        for _ in range(_RECONNECTS - 1):
             try:
-                if locked:
-                    self._run("BEGIN")
-                    self._head = None
-                fresh, places = split(drafts, self._by_key if keyed else _unknown)
-                self._head = self._head or self._read_head(locked)
-                return places, self._batch(fresh, self._head)
+                return self._worked_out(drafts, keyed=keyed, locked=locked)
             except Exception as error:
-                if not is_lost(error) or attempt == _RECONNECTS - 1:
+                if not is_lost(error):
                     raise
                 self._drop()
-        raise AssertionError("unreachable: the loop returns or raises")
+        return self._worked_out(drafts, keyed=keyed, locked=locked)
+
+    def _worked_out(self, drafts: Sequence[Draft], *, keyed: bool, locked: bool) -> tuple[list[int | Event], Batch]:
+        if locked:
+            self._run("BEGIN")
+            self._head = None
+        fresh, places = split(drafts, self._by_key if keyed else _unknown)
+        self._head = self._head or self._read_head(locked)
+        return places, self._batch(fresh, self._head)
 
     def _batch(self, drafts: Sequence[Draft], head: Head) -> Batch:
         return batch_of(drafts, head, clock=self._clock, read=self._state, known=self._known, mirrored=self._mirrored)
@@ -202,7 +206,8 @@ class PostgresWriter:
             self._run("COMMIT")
 
     def _read_head(self, locked: bool) -> Head:
-        return Head(*self._run(_HEAD_LOCKED if locked else _HEAD)[0])
+        rows = self._run(_HEAD_LOCKED if locked else _HEAD)
+        return head_of_row(rows[0] if rows else None)
 
     def _by_key(self, key: str) -> Event | None:
         rows = self._run(_BY_KEY, key=key)
@@ -226,11 +231,10 @@ class PostgresWriter:
         connection, self._connection, self._head = self._connection, None, None
         self._prepared.clear()
         if connection is not None:
-            try:
+            from pg8000.native import InterfaceError
+
+            with suppress(InterfaceError, OSError):  # it was lost already
                 connection.close()
-            except Exception as error:
-                if not is_lost(error):
-                    raise
 
 
 def _unknown(key: str) -> None:

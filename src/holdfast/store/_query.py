@@ -10,11 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.core.digests import iso
-from holdfast.core.errors import JournalBroken
 from holdfast.core.events import Event
 from holdfast.store import _schema
 from holdfast.store._reading import EVENT_COLUMNS, event_of
-from holdfast.store._writing import Head
+from holdfast.store._writing import Head, head_of_row
 from holdfast.store.database import Database
 
 PAGE = 500
@@ -130,9 +129,7 @@ def head_of(connection: sa.Connection) -> Head:
     """Head of the journal."""
     head = _schema.head.c
     row = connection.execute(sa.select(head.seq, head.hash, head.latest)).one_or_none()
-    if row is None:
-        raise JournalBroken("the head of the journal is gone", where="table head", expected="its one row")
-    return Head(*row)
+    return head_of_row(row)
 
 
 def head(database: Database) -> Head:

@@ -14,7 +14,7 @@ from typing import Any
 
 from holdfast.core.events import Event
 from holdfast.store._reading import EVENT_COLUMNS, event_of, loads
-from holdfast.store._writing import Batch, Clock, Draft, Head, batch_of, merged, split
+from holdfast.store._writing import Batch, Clock, Draft, Head, batch_of, head_of_row, merged, split
 from holdfast.store.database import Database, is_unavailable, open_sqlite
 
 _MOVE = "UPDATE head SET seq = ?, hash = ?, latest = ? WHERE id = 1 AND seq = ? AND hash = ?"
@@ -130,9 +130,8 @@ class SqliteWriter:
     def _write_one(self, connection: sqlite3.Connection, batch: Batch) -> bool:
         """Write the usual append in one statement, or nothing where its key is taken or another process was faster."""
         change: tuple[object, ...] = _NO_CHANGE
-        for row in batch.state.values():
-            if row is not None:
-                change = (row.kind, row.key, row.value)
+        for kind, key, _, _, value in filter(None, batch.state.values()):
+            change = (kind, key, value)
         try:
             connection.execute(_APPEND_ONE, (*batch.rows[0], batch.new.latest, *change))
         except sqlite3.IntegrityError:
@@ -166,17 +165,17 @@ class SqliteWriter:
     def _abandon(self) -> None:
         # SQLite may have rolled back by itself (disk full); whatever is left of a transaction goes with the connection.
         connection, self._head = self._connection, None
+        if connection is None or not connection.in_transaction:
+            return
         try:
-            if connection is not None and connection.in_transaction:
-                connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._connection = None
-            if connection is not None:
-                connection.close()
+            connection.close()
 
     @staticmethod
     def _read_head(connection: sqlite3.Connection) -> Head:
-        return Head(*connection.execute("SELECT seq, hash, latest FROM head WHERE id = 1").fetchone())
+        return head_of_row(connection.execute("SELECT seq, hash, latest FROM head WHERE id = 1").fetchone())
 
     def _state(self, kind: str, key: str) -> dict[str, Any] | None:
         row = self._connected().execute(_READ, (kind, key)).fetchone()

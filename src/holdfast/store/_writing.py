@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from holdfast.core.digests import iso, parse_iso
+from holdfast.core.errors import JournalBroken
 from holdfast.core.events import Event
 from holdfast.store._canonical import canonical_text, chained_text
 from holdfast.store.projections import Change, changes, is_mirrored
@@ -19,6 +20,19 @@ class Head(NamedTuple):
     seq: int
     hash: str
     latest: str
+
+
+def head_of_row(row: Sequence[Any] | None) -> Head:
+    """Head from its row.
+
+    Raises
+    ------
+    JournalBroken
+        If there is none: somebody took it away, and nothing may be appended to a chain without an end.
+    """
+    if row is None:
+        raise JournalBroken("the head of the journal is gone", where="table head", expected="its one row")
+    return Head(*row)
 
 
 class Draft(NamedTuple):

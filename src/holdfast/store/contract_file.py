@@ -65,6 +65,9 @@ class _Data(_Part):
     sensitive: list[str] = Field(default_factory=list, description="Columns that groups of people are made of.")
     exclude: list[str] = Field(default_factory=list, description="Columns that the model may not look at.")
     label_delay: str | None = Field(None, description="How late labels come, such as 7 d.")
+    reading: dict[str, Any] = Field(
+        default_factory=dict, description="What the source takes to read the file, such as encoding: latin-1."
+    )
     types: dict[str, Literal["number", "category", "text", "time", "boolean"]] = Field(
         default_factory=dict, description="Types that must not be inferred, by column."
     )
@@ -350,6 +353,7 @@ def _contract(parsed: _File, document: _Document) -> Contract:
                 test=data.test,
                 holdout=data.holdout,
                 types=dict(data.types),
+                reading=dict(data.reading),
                 roles=Roles(
                     id=data.id,
                     time=data.time,

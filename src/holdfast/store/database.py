@@ -256,7 +256,7 @@ def use_wal(database: Database) -> None:
 
 def _postgres_engine(database: Database) -> sa.Engine:
     try:
-        engine = sa.create_engine(
+        return sa.create_engine(
             "postgresql+pg8000://",
             connect_args=database.connect_arguments(),
             pool_pre_ping=True,
@@ -264,14 +264,6 @@ def _postgres_engine(database: Database) -> sa.Engine:
         )
     except ImportError as error:
         raise MissingExtra.of("postgres", what="a journal in PostgreSQL") from error
-
-    @event.listens_for(engine, "handle_error")
-    def lost(context: sa.engine.ExceptionContext) -> None:
-        # A session that the server ended says so once (57P01) before its socket closes.
-        if sqlstate(context.original_exception).startswith("57P0"):
-            context.is_disconnect = True
-
-    return engine
 
 
 def sqlstate(error: BaseException) -> str:

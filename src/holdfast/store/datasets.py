@@ -77,8 +77,8 @@ class Datasets:
         """Add a version: the rows first, then the event ``dataset.added``, under the key ``dataset:<name>:<digest>``.
 
         The same content under the same name is the same version: adding it again gives the first one back, and
-        `latest` stays what it is. The digest covers names, types and order of the columns and every value in the order of the rows; it does not
-        depend on the machine, or on how the frame lies in memory.
+        `latest` stays what it is. The digest covers names, types and order of the columns and every value in the order
+        of the rows; it does not depend on the machine, or on how the frame lies in memory.
 
         Parameters
         ----------

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from holdfast.automl import _encoding, _export
 from holdfast.automl._answers import Calibration
@@ -27,6 +26,9 @@ from holdfast.stats.tensors import to_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from onnx import ModelProto
 
 #: Seconds that a refit has at least, over the budget where the search came late: a model cut short is no answer.
 GRACE_S = 1.0
@@ -163,14 +165,8 @@ def _trained(
     encoder = _encoding.graph(final.schema, final.encoding)
     holdout = request.holdout.select(request.features)
     original = final.answer(_encoding.encode(encoder, to_tensors(holdout, final.schema)))
-    # Parity is measured on rows of both kinds, so that an empty holdout still proves the export.
-    sample = pl.concat([holdout.head(2000), problem.rows.select(request.features).head(500)], how="vertical_relaxed")
-    tensors = to_tensors(sample, final.schema)
-    unit = 1.0 if final.schema.classes else problem.scale
-    difference = _export.check(
-        files["model.onnx"], tensors, final.answer(_encoding.encode(encoder, tensors)), unit=unit
-    )
-    notes.append(f"exported graph and original differ by at most {difference:.2g} on {sample.height} rows")
+    notes.append(_parity(request, problem, final=final, file=files["model.onnx"], encoder=encoder))
+    notes += _size(request, files["model.onnx"])
     if request.progress is not None:
         request.progress(1.0, "exported")
     config = chosen.trial.config
@@ -193,3 +189,21 @@ def _trained(
         trials=tuple(trial.plain() for trial in trials),
         notes=tuple(notes),
     )
+
+
+def _parity(request: TrainRequest, problem: Problem, *, final: _export.Final, file: Path, encoder: ModelProto) -> str:
+    # On rows of both kinds, so that an empty holdout still proves the export.
+    unit = 1.0 if final.schema.classes else problem.scale
+    worst, count = 0.0, 0
+    for rows in (request.holdout.head(2000), problem.rows.head(500)):
+        tensors = to_tensors(rows, final.schema)
+        original = final.answer(_encoding.encode(encoder, tensors))
+        worst, count = max(worst, _export.check(file, tensors, original, unit=unit)), count + rows.height
+    what = "" if final.schema.classes else " of the target's spread"
+    return f"exported graph and original differ by at most {worst:.2g}{what} on {count} rows"
+
+
+def _size(request: TrainRequest, file: Path) -> list[str]:
+    size = file.stat().st_size
+    bounds = [each for each in request.promises if each.measure == "model_size" and not each.within(size)]
+    return [f"the graph has {size} bytes, which breaks {each.claim}" for each in bounds]

@@ -43,7 +43,7 @@ def explanation_stability(
 
     For each of up to 100 sample rows x and five close rows x' (numbers moved by normal steps of `radius` times
     the column's spread) that the model gives the same class: ``|top_k(x) & top_k(x')| / k``, the feature agreement of
-    Krishna et al., under the neighbourhood and same-prediction condition of Agarwal et al.; meaned over x', then x.
+    Krishna et al., under the neighbourhood and same-prediction condition of Agarwal et al.; averaged over x', then x.
 
     Parameters
     ----------

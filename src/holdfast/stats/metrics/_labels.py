@@ -146,14 +146,7 @@ def positive_score(score: Any, *, rows: int, positive: Any, classes: Sequence[An
     array = numbers(score, what="score")
     finite(array, what="score")
     if array.ndim == 2 and array.shape[1] == 2:
-        names = list(classes) if len(classes) else [None, positive]
-        if positive is None:
-            column = 1
-        elif positive in names:
-            column = names.index(positive)
-        else:
-            raise InvalidValue(f"positive class {positive!r}", expected=one_of(map(str, names)))
-        array = array[:, column]
+        array = array[:, list(classes).index(positive) if len(classes) and positive is not None else 1]
     if array.ndim != 1 or len(array) != rows:
         raise InvalidValue(f"score of shape {array.shape} for {rows} rows", expected=f"({rows},) or ({rows}, 2)")
     return array

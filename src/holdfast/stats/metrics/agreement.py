@@ -14,8 +14,9 @@ from holdfast.core.evidence import Value
 from holdfast.stats._arrays import Bools, Floats, Ints
 from holdfast.stats.intervals import critical, mover, wilson_bounds
 from holdfast.stats.metrics import _make
+from holdfast.stats.metrics._classes import by_class, check_average
 from holdfast.stats.metrics._labels import codes, confusion, is_positive, pair
-from holdfast.stats.metrics.classification import Rng, accuracy, by_class, check_average
+from holdfast.stats.metrics.classification import Rng, accuracy
 from holdfast.stats.sequences import betting_interval
 
 
