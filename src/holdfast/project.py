@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core.digests import plain
-from holdfast.core.errors import InvalidValue, LeaseHeld, NotFound
+from holdfast.core.errors import (
+    ContractError,
+    DataError,
+    HoldfastError,
+    InvalidValue,
+    LeaseHeld,
+    LeaseLost,
+    NotFound,
+    StoreError,
+    StoreUnavailable,
+)
 from holdfast.core.evidence import State, Verdict
 from holdfast.core.grammar import parse
 from holdfast.core.models import Deployment
@@ -41,6 +51,14 @@ STORE = ".holdfast"
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container, the number often has no name.
+        return f"uid-{os.getuid()}"
 
 
 def init(folder: str | Path, *, contract: str, files: Mapping[str, bytes] | None = None) -> Project:
@@ -168,7 +186,7 @@ class Project:
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.folder = Path(folder)
-        self.actor = actor or os.environ.get("HOLDFAST_ACTOR") or getpass.getuser()
+        self.actor = actor or os.environ.get("HOLDFAST_ACTOR") or _user()
         self.progress = progress
         self.clock = clock
 
@@ -239,7 +257,9 @@ class Project:
 
         made = check(parse(text), stage=stage)
         path = self.folder / CONTRACT
-        changed = add_promise(path.read_text(encoding="utf-8"), made).encode()
+        before = path.read_bytes()
+        parse_contract(before, name=path.name)
+        changed = add_promise(before.decode("utf-8-sig"), made).encode()
         parse_contract(changed, name=path.name)
         write_atomic(path, changed)
         return made
@@ -272,18 +292,28 @@ class Project:
         ----------
         person
             Who has seen the plan and said yes to it; None leaves it to the policy.
+
+        Raises
+        ------
+        LeaseHeld
+            If another keeper acts for this model now.
         """
+        from holdfast.keeper.alone import alone
         from holdfast.keeper.loop import tick
 
         done: list[Outcome] = []
-        while True:
-            seen = tick(self.keeping(), person=person)
-            done.extend(seen.outcomes)
-            # Every round either did something new or is the last one: an action's key is never used twice.
-            if not any(each.state != "already done" for each in seen.outcomes):
-                seen.outcomes = done
-                self.mirror()
-                return seen
+        keeping = self.keeping()
+        # Alone for all of it: nobody comes in between two rounds.
+        with alone(keeping):
+            while True:
+                seen = tick(keeping, person=person)
+                done.extend(seen.outcomes)
+                # Every round either did something new or is the last one: an action's key is never used twice.
+                if not any(each.state != "already done" for each in seen.outcomes):
+                    break
+        seen.outcomes = done
+        self.mirror()
+        return seen
 
     def up(
         self,
@@ -292,8 +322,12 @@ class Project:
         once: bool = False,
         stop: threading.Event | None = None,
         on_tick: Callable[[Tick], None] | None = None,
+        on_problem: Callable[[HoldfastError], None] | None = None,
     ) -> Tick:
         """Keep the promises: around the loop again and again, the policy deciding.
+
+        A database that goes away, another keeper at work, or a contract or data that somebody is writing just now do
+        not end the loop: they are told, and looked at again at the next look.
 
         Parameters
         ----------
@@ -305,6 +339,8 @@ class Project:
             Ends the loop when it is set.
         on_tick
             Told what each time around saw and did.
+        on_problem
+            Told what kept a look from being taken.
 
         Returns
         -------
@@ -313,27 +349,34 @@ class Project:
 
         Raises
         ------
-        LeaseHeld
-            If another keeper acts for this model and `once` is asked for; otherwise it is waited for.
+        ContractError, DataError
+            If the first look finds the contract or the data unusable.
+        LeaseHeld, LeaseLost, StoreUnavailable
+            If the last look was not taken, and the loop is ended.
         """
         from holdfast.keeper.loop import tick
 
         stopping = stop or threading.Event()
-        seen: Tick | None = None
+        looked = False
         while True:
+            last: Tick | HoldfastError
             try:
-                seen = tick(self.keeping())
-            except LeaseHeld:
-                if once:
-                    raise
-            else:
+                last = tick(self.keeping())
                 self.mirror()
+            except (ContractError, DataError, LeaseHeld, LeaseLost, StoreUnavailable) as error:
+                if once or not (looked or isinstance(error, StoreError)):
+                    raise
+                last = error
+                if on_problem is not None:
+                    on_problem(error)
+            else:
+                looked = True
                 if on_tick is not None:
-                    on_tick(seen)
+                    on_tick(last)
             if once or stopping.wait(every_s):
-                if seen is None:
-                    raise LeaseHeld("another keeper acts for this model", expected="end it first")
-                return seen
+                if isinstance(last, HoldfastError):
+                    raise last
+                return last
 
     def mirror(self) -> int:
         """Tell MLflow what is new; how many things it was told. MLflow being down or absent blocks nothing."""

@@ -117,9 +117,7 @@ def test_a_rollback_makes_the_earlier_champion_answer_again(trained: Project) ->
         trained.rollback()
 
 
-def test_a_person_is_awaited_where_the_policy_says_so(
-    new_project: Callable[..., Project], small_contract: str
-) -> None:
+def test_a_person_is_awaited_where_the_policy_says_so(new_project: Callable[..., Project], small_contract: str) -> None:
     project = new_project(contract=small_contract + "policy:\n  approve: four-eyes\n  author: ann\n")
     seen = project.up(once=True)
     assert [each.remedy for each in seen.waiting] == ["train"]

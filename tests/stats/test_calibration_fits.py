@@ -186,7 +186,7 @@ def test_bad_calibration_data_are_refused():
 def test_bad_data_to_estimate_from_are_refused():
     known, hit, _ = rows(10, 100)
     with pytest.raises(InvalidValue, match="accuracy"):
-        calibration.estimated("acuracy", (known, hit), score=known)
+        calibration.estimated("accurate", (known, hit), score=known)
     with pytest.raises(InvalidValue, match="decision"):
         calibration.estimated("accuracy", (known, hit), score=known)
     with pytest.raises(NotMeasurable, match="reference rows"):

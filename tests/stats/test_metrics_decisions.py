@@ -176,7 +176,7 @@ def test_a_positive_class_that_is_nowhere_is_not_measurable(metric):
 @pytest.mark.parametrize("metric", [metrics.precision, metrics.recall, metrics.f1])
 def test_an_unknown_average_is_refused_with_the_nearest_name(metric):
     with pytest.raises(InvalidValue, match="macro"):
-        metric(["a", "b"], ["a", "b"], average="makro")
+        metric(["a", "b"], ["a", "b"], average="macros")
 
 
 @pytest.mark.parametrize("metric", [metrics.balanced_accuracy, metrics.mcc])

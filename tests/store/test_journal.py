@@ -65,13 +65,27 @@ def test_events_appended_together_are_all_there_or_none(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("type", ""), ("type", "a\0b"), ("type", 3), ("model", ""), ("key", ""), ("actor", ""), ("actor", 1)],
+    [
+        ("type", ""),
+        ("type", "a\0b"),
+        ("type", 3),
+        ("type", ["a"]),
+        ("model", ""),
+        ("key", ""),
+        ("actor", ""),
+        ("actor", 1),
+    ],
 )
 def test_an_empty_or_unstorable_text_is_refused(store: Store, field: str, value: object) -> None:
     arguments = {"type": "a.b", "payload": {}, field: value}
     with pytest.raises(InvalidValue, match="type, model, key or actor"):
         store.journal.append(**arguments)
     assert store.journal.count() == 0
+
+
+def test_so_many_actors_that_not_all_are_remembered_do_no_harm(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.store.journal._MANY", 2)
+    assert [store.journal.append("a.b", {}, actor=f"{i}").seq for i in range(5)] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

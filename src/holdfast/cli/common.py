@@ -73,12 +73,12 @@ def _untold(_share: float, _text: str) -> None:
     """Progress that nobody looks at."""
 
 
-def show_json(data: Any) -> None:
-    """Print plain data as JSON."""
+def show_json(data: Any, *, lines: bool = False) -> None:
+    """Print plain data as JSON; on one line where documents follow each other."""
     from holdfast.core.digests import plain
 
     readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(plain(data), indent=2, ensure_ascii=not readable))
+    click.echo(json.dumps(plain(data), indent=None if lines else 2, ensure_ascii=not readable))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

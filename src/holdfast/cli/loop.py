@@ -11,6 +11,7 @@ from holdfast.cli.common import EXIT, PLANNED, PROMISE_COLUMNS, WAITS, promise_r
 from holdfast.tell import outcome_lines, plan_lines
 
 if TYPE_CHECKING:
+    from holdfast.core.errors import HoldfastError
     from holdfast.keeper.loop import Tick
     from holdfast.project import Project
 
@@ -97,11 +98,15 @@ def up(project: Project, *, as_json: bool, once: bool, every_s: float) -> int:
 
     def told(seen: Tick) -> None:
         if as_json:
-            show_json(tick_data(seen))
+            # Without --once, one look follows another: a line for each.
+            show_json(tick_data(seen), lines=not once)
         else:
             states = [each.state.value for each in seen.verdicts]
             counts = ", ".join(f"{states.count(word)} {word}" for word in EXIT)
             click.echo(f"{counts}; {len(seen.waiting)} actions wait for approval")
             click.echo("\n".join(outcome_lines(seen)))
 
-    return exit_code(project.up(every_s=every_s, once=once, stop=stop, on_tick=told))
+    def told_problem(error: HoldfastError) -> None:
+        click.echo(f"{error} The loop goes on.", err=True)
+
+    return exit_code(project.up(every_s=every_s, once=once, stop=stop, on_tick=told, on_problem=told_problem))

@@ -21,4 +21,16 @@ from holdfast.engine.pipelines import Pipeline, pipeline
 from holdfast.engine.runs import Result, Run, StepRecord
 from holdfast.engine.steps import Limits, Step, StepCall, step
 
-__all__ = ["Engine", "Executor", "Limits", "Pipeline", "Result", "Run", "Step", "StepCall", "StepRecord", "pipeline", "step"]
+__all__ = [
+    "Engine",
+    "Executor",
+    "Limits",
+    "Pipeline",
+    "Result",
+    "Run",
+    "Step",
+    "StepCall",
+    "StepRecord",
+    "pipeline",
+    "step",
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from holdfast.core.errors import EmptyTable, InvalidValue, ParityFailed, one_of
+from holdfast.core.errors import EmptyTable, InvalidValue, NotMeasurable, ParityFailed, one_of
 from holdfast.explain._exact import FILE, exact
 from holdfast.explain._margin import answer_of
 from holdfast.explain._sampled import sampled
@@ -174,14 +174,22 @@ def additivity_error(values: np.ndarray, base: np.ndarray, margin: np.ndarray) -
     ----------
     values, base, margin
         Shapes (n, columns, outputs), (outputs,) and (n, outputs).
+
+    Raises
+    ------
+    NotMeasurable
+        If one of them is not finite: an infinite margin has no finite parts.
     """
+    if not (np.isfinite(values).all() and np.isfinite(margin).all()):
+        raise NotMeasurable(
+            "an infinite margin has no finite parts", where="explanation", expected="rows without infinities"
+        )
     size = np.maximum(1.0, np.abs(values).sum(axis=1) + np.abs(base))
     return np.asarray(np.abs(values.sum(axis=1) + base - margin) / size)
 
 
 def _check_sum(values: np.ndarray, base: np.ndarray, margin: np.ndarray) -> None:
     found = float(additivity_error(values, base, margin).max(initial=0.0))
-    # Written so that NaN fails as well.
     if not found <= ADDITIVITY:
         raise ParityFailed(
             f"contributions miss the margin by {found:.3g}", where="explanation", expected=f"at most {ADDITIVITY}"

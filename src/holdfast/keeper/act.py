@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast.core import registry
 from holdfast.core.digests import iso, plain
-from holdfast.core.errors import HoldfastError, NotAllowed, NotFound
+from holdfast.core.errors import HoldfastError, LeaseLost, NotAllowed, NotFound, StoreUnavailable
 from holdfast.core.events import Action, Decision
 from holdfast.core.evidence import State, Verdict
 from holdfast.keeper import live
@@ -57,6 +57,8 @@ def act(keeping: Keeping, action: Action, decision: Decision, verdicts: Sequence
     ------
     NotAllowed
         If the decision is not a yes to this action.
+    StoreUnavailable, LeaseLost
+        If the store went away, or another keeper took over: the action is then started and not ended, as by a crash.
     """
     if not decision.allowed or decision.action != action.key:
         raise NotAllowed(
@@ -74,6 +76,9 @@ def act(keeping: Keeping, action: Action, decision: Decision, verdicts: Sequence
     except HoldfastError as error:
         # The engine wraps what a step raised; a person wants to know what it was.
         cause = error.__cause__ if isinstance(error.__cause__, HoldfastError) else error
+        if isinstance(cause, LeaseLost | StoreUnavailable):
+            # The action did not fail, the ground under its keeper did: it stays started, for the next look.
+            raise cause from error
         outcome = Outcome(action, "failed", text=str(cause))
     kind = "action.failed" if outcome.state == "failed" else "action.finished"
     journal.append(

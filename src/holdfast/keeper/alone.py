@@ -26,11 +26,16 @@ def alone(keeping: Keeping) -> Iterator[None]:
     starts at once; and a lease in the store, which keeps machines apart. A machine and folder is one holder, so that
     the lease of a killed keeper does not make its successor wait.
 
+    Who holds it already, in the same `keeping`, goes on holding it.
+
     Raises
     ------
     LeaseHeld
         If another keeper acts for this model now.
     """
+    if keeping.guard is not None:
+        yield
+        return
     path = keeping.store.root / "keeper.lock"
     with path.open("a") as file:
         try:

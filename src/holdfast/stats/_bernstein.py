@@ -17,7 +17,8 @@ _FIELDS = ("low", "high", "alpha", "n", "total", "squares", "weight", "weighted"
 class EmpiricalBernsteinSequence:
     """Confidence sequence for the mean of bounded observations, in closed form.
 
-    Wider than `BettingSequence` and many times cheaper: for millions of observations a second.
+    Wider than `BettingSequence` for hundreds of observations, as tight from some thousand on, and many times cheaper:
+    for millions of observations a second.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Hedged-capital betting: the tightest confidence sequence for a bounded mean that is known to stream."""
+"""Hedged-capital betting: a confidence sequence for a bounded mean that is tight also for few observations."""
 
 from __future__ import annotations
 

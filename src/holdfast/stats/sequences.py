@@ -1,8 +1,9 @@
 """Confidence sequences and e-processes: what may be looked at after every observation, without false alarms.
 
 A fixed-sample interval that is checked again and again is wrong sooner or later. Those here keep their error rate over
-all looks together: `BettingSequence` is the tightest, `EmpiricalBernsteinSequence` the cheapest, `MeanTest` answers yes
-or no. Their state has constant size and goes through JSON.
+all looks together: `BettingSequence` is the tightest while observations are few, `EmpiricalBernsteinSequence` the
+cheapest and as tight from some thousand on, `MeanTest` answers yes or no. Their state has constant size and goes
+through JSON.
 """
 
 from __future__ import annotations

@@ -62,7 +62,6 @@ state = Table(
     Column("model", _Text, nullable=False),
     Column("seq", _Seq, nullable=False),
     Column("value", _Text),
-    Index("state_latest", "kind", "model", "seq"),
     sqlite_with_rowid=False,
 )
 

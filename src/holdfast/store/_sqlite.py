@@ -13,9 +13,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfast.core.events import Event
+from holdfast.store._canonical import canonical_text
 from holdfast.store._reading import EVENT_COLUMNS, event_of, loads
-from holdfast.store._writing import Batch, Clock, Draft, Head, batch_of, head_of_row, merged, split
+from holdfast.store._writing import (
+    Batch,
+    Clock,
+    Draft,
+    Head,
+    batch_of,
+    chained,
+    head_of_row,
+    merged,
+    split,
+    time_of,
+)
 from holdfast.store.database import Database, is_unavailable, open_sqlite
+from holdfast.store.projections import changes, is_mirrored
 
 _MOVE = "UPDATE head SET seq = ?, hash = ?, latest = ? WHERE id = 1 AND seq = ? AND hash = ?"
 _EVENT = (
@@ -93,11 +106,11 @@ class SqliteWriter:
 
     def _append(self, drafts: Sequence[Draft]) -> list[Event]:
         connection = self._connected()
+        event = self._append_usual(connection, drafts[0]) if len(drafts) == 1 else None
+        if event is not None:
+            return [event]
         fresh, places = split(drafts, _unknown)
         batch = self._batch(fresh, self._head or self._read_head(connection))
-        if _is_usual(batch) and self._write_one(connection, batch):
-            self._head = batch.new
-            return batch.events
         connection.execute("BEGIN IMMEDIATE")
         try:
             if not self._write(connection, batch):  # another process was faster; now its turn is over
@@ -107,6 +120,25 @@ class SqliteWriter:
             connection.execute("ROLLBACK")
             return self._append_unknown(connection, drafts)
         return self._commit(connection, places, batch)
+
+    def _append_usual(self, connection: sqlite3.Connection, draft: Draft) -> Event | None:
+        """Append one event in one statement; None, and nothing written, where it is not that simple."""
+        if self._head is None or draft[:2] not in self._known or (self._mirrored and is_mirrored(draft.type)):
+            return None
+        event, row, head = chained(draft, self._head, *time_of(self._clock))
+        change: tuple[object, ...] = _NO_CHANGE
+        found = changes(event, self._state)
+        if found:
+            kind, key, value = found[0]
+            if value is None or len(found) > 1:
+                return None
+            change = (kind, key, None if value is event.payload else canonical_text(value))
+        try:
+            connection.execute(_APPEND_ONE, (*row, head.latest, *change))
+        except sqlite3.IntegrityError:  # its key is taken, or another process was faster
+            return None
+        self._head = head
+        return event
 
     def _append_unknown(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> list[Event]:
         """Append the drafts whose keys the journal does not hold: it holds at least one of them."""
@@ -126,17 +158,6 @@ class SqliteWriter:
 
     def _batch(self, drafts: Sequence[Draft], head: Head) -> Batch:
         return batch_of(drafts, head, clock=self._clock, read=self._state, known=self._known, mirrored=self._mirrored)
-
-    def _write_one(self, connection: sqlite3.Connection, batch: Batch) -> bool:
-        """Write the usual append in one statement, or nothing where its key is taken or another process was faster."""
-        change: tuple[object, ...] = _NO_CHANGE
-        for kind, key, _, _, value in filter(None, batch.state.values()):
-            change = (kind, key, value)
-        try:
-            connection.execute(_APPEND_ONE, (*batch.rows[0], batch.new.latest, *change))
-        except sqlite3.IntegrityError:
-            return False
-        return True
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> bool:
         """Write a batch, or nothing where the head is not where the batch was worked out from."""
@@ -180,12 +201,6 @@ class SqliteWriter:
     def _state(self, kind: str, key: str) -> dict[str, Any] | None:
         row = self._connected().execute(_READ, (kind, key)).fetchone()
         return None if row is None else loads(row[0])
-
-
-def _is_usual(batch: Batch) -> bool:
-    if len(batch.rows) != 1 or len(batch.state) > 1 or batch.streams or batch.outbox:
-        return False
-    return all(row is not None for row in batch.state.values())
 
 
 def _unknown(key: str) -> None:

@@ -111,7 +111,7 @@ def batch_of(
         Whether outbox rows are wanted.
     """
     batch = Batch(head)
-    moment, time = _now(clock)
+    moment, time = time_of(clock)
     values: dict[tuple[str, str], Mapping[str, Any] | None] = {}
 
     def before(kind: str, key: str) -> Mapping[str, Any] | None:
@@ -119,7 +119,9 @@ def batch_of(
         return values[place] if place in values else read(kind, key)
 
     for draft in drafts:
-        event = _add(batch, draft, moment, time)
+        event, row, batch.new = chained(draft, batch.new, moment, time)
+        batch.rows.append(row)
+        batch.events.append(event)
         for change in changes(event, before):
             place = change[:2]
             values[place] = change.value
@@ -132,7 +134,7 @@ def batch_of(
     return batch
 
 
-def _now(clock: Clock) -> tuple[datetime, str]:
+def time_of(clock: Clock) -> tuple[datetime, str]:
     """The time now, in UTC, and as `iso` writes it (whose strftime takes thrice as long as this)."""
     now = clock()
     if now.tzinfo is not UTC:
@@ -175,14 +177,13 @@ def state_row(change: Change, event: Event) -> StateRow | None:
     return StateRow(kind, key, event.model or "", event.seq, None if value is event.payload else canonical_text(value))
 
 
-def _add(batch: Batch, draft: Draft, moment: datetime, time: str) -> Event:
+def chained(draft: Draft, head: Head, moment: datetime, time: str) -> tuple[Event, EventRow, Head]:
+    """The event that a draft becomes behind `head`, its row, and the head behind it."""
     kind, model, actor, key, payload, text = draft
-    last, previous, latest = batch.new
+    last, previous, latest = head
     seq, named = last + 1, model or None
     found = hashlib.sha256(chained_text(seq, kind, time, actor, named, key, previous, text)).hexdigest()
     behind = latest if time < latest else None
     event = Event(seq, kind, payload, moment, actor, named, key, previous, found)
-    batch.rows.append(EventRow(seq, kind, model, time, actor, key, behind, previous, found, text))
-    batch.events.append(event)
-    batch.new = Head(seq, found, latest if behind else time)
-    return event
+    row = EventRow(seq, kind, model, time, actor, key, behind, previous, found, text)
+    return event, row, Head(seq, found, latest if behind else time)

@@ -18,6 +18,10 @@ from holdfast.store._writing import Draft
 from holdfast.store.database import Database, keep_inherited
 
 
+# So many different types, models and actors are remembered as checked.
+_MANY = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """An event to append.
@@ -66,6 +70,7 @@ class Journal:
         self._clock = clock
         self._actor = actor
         self._mirrored = mirrored
+        self._checked: set[tuple[str, str | None, str]] = set()
         self._pid = os.getpid()
         self._made = self._new_writer()
 
@@ -211,11 +216,25 @@ class Journal:
         self, type_: str, payload: Mapping[str, Any], model: str | None, key: str | None, actor: str | None
     ) -> Draft:
         actor = self._actor if actor is None else actor
-        for value in (type_, model, key, actor):
-            if value is not None and (type(value) is not str or not value or "\0" in value):
-                raise InvalidValue(f"an event's type, model, key or actor is {value!r}", expected="non-empty text")
-        if not isinstance(payload, Mapping):
+        try:
+            known = (type_, model, actor) in self._checked
+        except TypeError:  # one of them has no hash, so it is no text
+            known = False
+        if not known:
+            _check_texts(type_, model, actor)
+            if len(self._checked) > _MANY:
+                self._checked.clear()
+            self._checked.add((type_, model, actor))
+        if key is not None:
+            _check_texts(key)
+        if type(payload) is not dict and not isinstance(payload, Mapping):
             raise InvalidValue(f"a payload of type {type(payload).__name__}", expected="a mapping of plain data")
         # What is appended is what will be read back: nouns, tuples and NaN are plain from here on.
         made, text = canonical(payload)
         return Draft(type_, model or "", actor, key, made, text)
+
+
+def _check_texts(*texts: str | None) -> None:
+    for text in texts:
+        if text is not None and (not isinstance(text, str) or not text or "\0" in text):
+            raise InvalidValue(f"an event's type, model, key or actor is {text!r}", expected="non-empty text")

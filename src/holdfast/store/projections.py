@@ -46,7 +46,15 @@ Before = Callable[[str, str], Mapping[str, Any] | None]
 Projection = Callable[[Event, Before], list[Change]]
 
 #: First words of the types that MLflow is told of.
-_MIRRORED = ("run.", "step.", "evidence.recorded", "model.registered", "package.made", "deployment.changed")
+_MIRRORED = (
+    "run.",
+    "step.",
+    "evidence.recorded",
+    "verdict.reached",
+    "model.registered",
+    "package.made",
+    "deployment.changed",
+)
 
 
 def is_mirrored(event_type: str) -> bool:

@@ -153,7 +153,7 @@ def leaves_a_thread() -> str:
 
 @step
 def prints(x: int) -> int:
-    print("from a step")  # noqa: T201  # what is tested
+    print("from a step")
     return x
 
 

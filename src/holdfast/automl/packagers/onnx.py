@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.core.digests import canonical_json, plain
-from holdfast.core.errors import InvalidValue, ParityFailed, one_of
+from holdfast.core.errors import InvalidValue, NotFound, ParityFailed, one_of
 from holdfast.core.models import CLASSIFICATION
 from holdfast.core.ports import Packed
 from holdfast.core.registry import packager
@@ -52,6 +52,8 @@ class Onnx:
         ------
         InvalidValue
             If a setting is unknown, or `original` has not one answer for each row of the sample.
+        NotFound
+            If the model's file is not there.
         ModelNotReady
             If the graph cannot be loaded.
         ParityFailed
@@ -62,6 +64,8 @@ class Onnx:
                 raise InvalidValue(f"setting {name!r} of the packager onnx", expected=one_of(SETTINGS, name))
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "model.onnx"
+        if not (source / "model.onnx").is_file():
+            raise NotFound("no model.onnx to pack", where=str(source), expected="the files of a model version")
         shutil.copyfile(source / "model.onnx", path)
         simplified = bool(settings.get("optimise", True)) and _simplified(path, model.schema, sample)
         schema = folder / "schema.json"

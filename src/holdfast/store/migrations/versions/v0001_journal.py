@@ -62,4 +62,3 @@ def _make_projections() -> None:
         sa.Column("value", _TEXT),
         sqlite_with_rowid=False,
     )
-    op.create_index("state_latest", "state", ["kind", "model", "seq"])
