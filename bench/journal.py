@@ -74,9 +74,9 @@ def timed(work: Callable[..., object], *arguments: object) -> float:
 
 
 def in_turn(
-    append: Callable[[int], object], bare: Callable[[int], object], *, most: int, limit_s: float
+    append: Callable[[Any], object], bare: Callable[[Any], object], *, most: int, limit_s: float
 ) -> tuple[float, float]:
-    """Medians, in milliseconds, of two ways to commit that take turns."""
+    """Medians, in milliseconds, of an append and a bare commit that take turns; what they are given is made before."""
     mine: list[float] = []
     theirs: list[float] = []
     deadline = time.monotonic() + limit_s
@@ -84,12 +84,13 @@ def in_turn(
         if i == 50:  # the first ones warm both up
             mine.clear()
             theirs.clear()
-        if i % 2:
-            mine.append(timed(append, i))
-            theirs.append(timed(bare, i))
-        else:
-            theirs.append(timed(bare, i))
-            mine.append(timed(append, i))
+        for turn in (0, 1):
+            if (i + turn) % 2:
+                payload = (i, verdict(i))
+                mine.append(timed(append, payload))
+            else:
+                row = row_of(i)
+                theirs.append(timed(bare, row))
         if time.monotonic() > deadline and i > 100:
             break
     return statistics.median(mine), statistics.median(theirs)
@@ -105,36 +106,30 @@ def sqlite_append(folder: Path) -> None:
     bare.execute("PRAGMA journal_mode=WAL")
     bare.execute("PRAGMA synchronous=FULL")
     bare.execute(BARE)
-    rows = [row_of(i) for i in range(2100)]
-    payloads = [verdict(i) for i in range(2100)]
 
-    def commit(i: int) -> None:
+    def commit(row: tuple[Any, ...]) -> None:
         bare.execute("BEGIN IMMEDIATE")
-        bare.execute(f"INSERT INTO bare ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows[i])  # noqa: S608
+        bare.execute(f"INSERT INTO bare ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
         bare.execute("COMMIT")
 
     with open_store(folder / "append", actor="bench") as store:
+        append = store.journal.append
         mine, theirs = in_turn(
-            lambda i: store.journal.append("verdict.reached", payloads[i], model="income"),
+            lambda made: append("verdict.reached", made[1], model="income"),
             commit,
             most=2000,
             limit_s=min(20.0, left_s()),
         )
         say("journal_append_sqlite", mine, "ms", theirs, bound_ratio=1.2)
-        keyed, theirs = in_turn(
-            lambda i: store.journal.append("evidence.seen", payloads[i], model="income", key=f"evidence:{i}"),
-            lambda i: commit_again(bare, rows[i], i),
+        bare.execute("DELETE FROM bare")
+        mine, theirs = in_turn(
+            lambda made: append("evidence.seen", made[1], model="income", key=f"evidence:{made[0]}"),
+            commit,
             most=1000,
             limit_s=min(10.0, left_s()),
         )
-        say("journal_append_keyed_sqlite", keyed, "ms", theirs, bound_ratio=1.2)
+        say("journal_append_keyed_sqlite", mine, "ms", theirs, bound_ratio=1.2)
     bare.close()
-
-
-def commit_again(bare: sqlite3.Connection, row: tuple[Any, ...], i: int) -> None:
-    bare.execute("BEGIN IMMEDIATE")
-    bare.execute(f"INSERT INTO bare ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (10_000 + i, *row[1:]))  # noqa: S608
-    bare.execute("COMMIT")
 
 
 def postgres_append(folder: Path, url: str, port: int) -> None:
@@ -144,17 +139,15 @@ def postgres_append(folder: Path, url: str, port: int) -> None:
     cursor = bare.cursor()
     cursor.execute(BARE)
     bare.commit()
-    rows = [row_of(i) for i in range(1100)]
-    payloads = [verdict(i) for i in range(1100)]
     insert = f"INSERT INTO bare ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"  # noqa: S608
 
-    def commit(i: int) -> None:
-        cursor.execute(insert, rows[i])
+    def commit(row: tuple[Any, ...]) -> None:
+        cursor.execute(insert, row)
         bare.commit()
 
     with open_store(folder / "pg", url=url, actor="bench") as store:
         mine, theirs = in_turn(
-            lambda i: store.journal.append("verdict.reached", payloads[i], model="income"),
+            lambda made: store.journal.append("verdict.reached", made[1], model="income"),
             commit,
             most=1000,
             limit_s=min(20.0, left_s()),

@@ -1,4 +1,4 @@
-"""Bad input: one clear line (where, what, what would be right), the next command, a non-zero exit, a store as it was."""
+"""Bad input: one clear line (where, what, what would be right), the next command, and a store as it was."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def events(project: Project) -> list[str]:
 
 
 def files(project: Project) -> set[str]:
-    return {str(each.relative_to(project.folder)) for each in project.folder.rglob("*") if each.is_file()}
+    found = {str(each.relative_to(project.folder)) for each in project.folder.rglob("*") if each.is_file()}
+    return {each for each in found if not each.endswith(("-wal", "-shm"))}
 
 
 def parquet(rows: pl.DataFrame) -> bytes:
@@ -95,7 +96,7 @@ CONTRACTS = {
     "task": ("task: binary", "task: binar", "HF107", ["model.task", "did you mean 'binary'?"]),
     "positive": ("  positive: malignant\n", "", "HF107", ["positive: CLASS"]),
     "measure": ("recall >= 0.7", "recal >= 0.7", "HF106", ["promises.candidate[1]", "did you mean 'recall'?"]),
-    "unit": ("recall >= 0.7", "recall >= 7 MB", "HF105", ["promises.candidate[1]", "recall", "share"]),
+    "unit": ("recall >= 0.7", "recall >= 7 MB", "HF105", ["promises.candidate[1]", "recall", "7 MB"]),
     "range": ("recall >= 0.7", "recall >= 70", "HF107", ["promises.candidate[1]", "70"]),
     "syntax": ("recall >= 0.7", "recall >> 0.7", "HF104", ["promises.candidate[1]", "'>'"]),
     "stage": ("    - recall >= 0.7", "    - completeness(case) >= 0.7", "HF107", ["promises.candidate[1]", "stage"]),
@@ -107,10 +108,9 @@ CONTRACTS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("case", CONTRACTS)
 def test_a_wrong_contract_gets_one_line_and_leaves_the_store_as_it_was(
-    case: str, command: list[str], new_project: Callable[..., Project], holdfast: Callable[..., Said]
+    case: str, new_project: Callable[..., Project], holdfast: Callable[..., Said]
 ) -> None:
     project = new_project()
     path, before = project.folder / CONTRACT, files(project)
@@ -118,9 +118,10 @@ def test_a_wrong_contract_gets_one_line_and_leaves_the_store_as_it_was(
     old, new, code, words = CONTRACTS[case]
     assert old in right
     path.write_text(right.replace(old, new, 1))
-    said = holdfast(project, *command)
-    assert said.code == 2
-    one_clear_line(said, *words, code)
+    for command in COMMANDS:
+        said = holdfast(project, *command)
+        assert said.code == 2
+        one_clear_line(said, *words, code)
     path.write_text(right)
     assert events(project) == []
     assert files(project) == before
@@ -134,7 +135,7 @@ def test_a_wrong_contract_gets_one_line_and_leaves_the_store_as_it_was(
         pytest.param(b"\xff\xfe\x00h", ["holdfast.yaml:1", "not UTF-8"], id="bytes"),
         pytest.param(b"holdfast: 1\nmodel: \x00", ["not YAML"], id="zero"),
         pytest.param(b"holdfast: 2\n", ["holdfast"], id="version"),
-        pytest.param(b"[" * 5000, ["not YAML"], id="deep"),
+        pytest.param(b"[" * 5000, ["holdfast.yaml:1:33", "nested too deep"], id="deep"),
         pytest.param(b"# " + b"x" * 1_000_001, ["at most 1000000"], id="huge"),
         pytest.param(b"? [a, b]\n: c\n", ["not YAML"], id="key"),
         pytest.param(b"a: 1\n---\nb: 2\n", ["not YAML"], id="two documents"),
@@ -147,7 +148,7 @@ def test_bytes_that_are_no_contract_get_one_line(
 ) -> None:
     project = new_project()
     (project.folder / CONTRACT).write_bytes(data)
-    for command in (["check"], ["status"], ["promise", "f1 >= 0.5"], ["journal", "verify"]):
+    for command in (["check"], ["status"], ["promise", "f1 >= 0.5"]):
         said = holdfast(project, *command)
         assert said.code == 2
         one_clear_line(said, *words)
@@ -212,11 +213,9 @@ DATA: dict[str, tuple[str, Callable[[pl.DataFrame], bytes], str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("case", DATA)
 def test_unusable_data_get_one_line_and_corrected_data_work(
     case: str,
-    command: list[str],
     new_project: Callable[..., Project],
     holdfast: Callable[..., Said],
     tumours: pl.DataFrame,
@@ -224,9 +223,10 @@ def test_unusable_data_get_one_line_and_corrected_data_work(
     project = new_project()
     name, made, code, words = DATA[case]
     write(project, name, made(tumours.head(300)))
-    said = holdfast(project, *command)
-    assert said.code == 2
-    one_clear_line(said, *words, code)
+    for command in COMMANDS:
+        said = holdfast(project, *command)
+        assert said.code == 2
+        one_clear_line(said, *words, code)
     assert events(project) == ["contract.accepted"]
     assert not any("tmp" in each or "artifacts" in each or "tables" in each for each in files(project))
     write(project, "data/history.parquet", parquet(tumours.head(300)))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "holdfast.yaml"
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 32
 
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
@@ -225,12 +226,7 @@ class _Document:
     def of(cls, data: bytes, name: str) -> _Document:
         text = _text(data, name)
         try:
-            # An alias can make a small file unfold into a huge one; a contract needs none.
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
-                    mark = event.start_mark
-                    place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-                    raise MalformedContract("a YAML alias (*name)", where=place, expected="the value written out")
+            _check_events(text, name)
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             content = yaml.safe_load(text)
         except yaml.MarkedYAMLError as error:
@@ -270,6 +266,19 @@ class _Document:
             return InvalidValue(f"{came!r}", where=self.where(path), expected=one_of(valid, str(came)))
         wanted = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         return InvalidValue(f"{_short(came)}", where=self.where(path), expected=wanted)
+
+
+def _check_events(text: str, name: str) -> None:
+    """Refuse what makes a small file a long piece of work: aliases, which unfold, and brackets without end."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        mark = event.start_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        if isinstance(event, yaml.AliasEvent):
+            raise MalformedContract("a YAML alias (*name)", where=place, expected="the value written out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise MalformedContract("not a contract: nested too deep", where=place, expected=f"{MAX_DEPTH} levels")
 
 
 def _text(data: bytes, name: str) -> str:

@@ -17,7 +17,6 @@ from holdfast.store._sqlite import SqliteWriter
 from holdfast.store._writing import Draft
 from holdfast.store.database import Database, keep_inherited
 
-
 # So many different types, models and actors are remembered as checked.
 _MANY = 10_000
 
