@@ -20,7 +20,7 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet uv
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/uv
-	$(BIN)/uv pip install --quiet -c constraints.txt -e '.[all]' --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode -c constraints.txt -e '.[all]' --group dev
 	@touch $@
 
 setup: $(STAMP) ## make .venv with every extra (idempotent)

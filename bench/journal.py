@@ -74,7 +74,12 @@ def timed(work: Callable[..., object], *arguments: object) -> float:
 
 
 def in_turn(
-    append: Callable[[Any], object], bare: Callable[[Any], object], *, most: int, limit_s: float
+    append: Callable[[Any], object],
+    bare: Callable[[Any], object],
+    *,
+    most: int,
+    limit_s: float,
+    bare_row: Callable[[int], Any] | None = None,
 ) -> tuple[float, float]:
     """Medians, in milliseconds, of an append and a bare commit that take turns; what they are given is made before."""
     mine: list[float] = []
@@ -89,7 +94,7 @@ def in_turn(
                 payload = (i, verdict(i))
                 mine.append(timed(append, payload))
             else:
-                row = row_of(i)
+                row = (bare_row or row_of)(i)
                 theirs.append(timed(bare, row))
         if time.monotonic() > deadline and i > 100:
             break
@@ -121,6 +126,15 @@ def sqlite_append(folder: Path) -> None:
             limit_s=min(20.0, left_s()),
         )
         say("journal_append_sqlite", mine, "ms", theirs, bound_ratio=1.2)
+        bare.execute("DELETE FROM bare")
+        mine, theirs = in_turn(
+            lambda made: append("verdict.reached", made[1], model="income"),
+            lambda row: commit((*row[:3], iso(datetime.now(UTC)), *row[4:9], json.dumps(row[9]))),
+            most=500,
+            limit_s=min(10.0, left_s()),
+            bare_row=lambda i: (*row_of(i)[:9], verdict(i)),
+        )
+        say("journal_append_sqlite_beside_insert_of_json_and_time", mine, "ms", theirs)
         bare.execute("DELETE FROM bare")
         mine, theirs = in_turn(
             lambda made: append("evidence.seen", made[1], model="income", key=f"evidence:{made[0]}"),

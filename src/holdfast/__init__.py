@@ -1,7 +1,7 @@
 """Holdfast: a model in production makes promises; Holdfast keeps them.
 
 >>> import holdfast as hf  # doctest: +SKIP
->>> project = hf.init("tumours", example="tumour")  # doctest: +SKIP
+>>> project = hf.init("churn", data="customers.parquet", target="left")  # doctest: +SKIP
 >>> project.apply()  # doctest: +SKIP
 """
 

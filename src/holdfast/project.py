@@ -61,7 +61,16 @@ def _user() -> str:
         return f"uid-{os.getuid()}"
 
 
-def init(folder: str | Path, *, contract: str, files: Mapping[str, bytes] | None = None) -> Project:
+def init(
+    folder: str | Path,
+    *,
+    contract: str | None = None,
+    files: Mapping[str, bytes] | None = None,
+    data: str | Path | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    positive: str | None = None,
+) -> Project:
     """Make a project: a folder with a contract, its data files, and a store.
 
     Parameters
@@ -69,14 +78,19 @@ def init(folder: str | Path, *, contract: str, files: Mapping[str, bytes] | None
     folder
         The folder; made when it is not there.
     contract
-        Text of `holdfast.yaml`; validated before anything is written.
+        Text of `holdfast.yaml`; validated before anything is written. None: one to begin from is made for `data`.
     files
         Further files by relative name.
+    data, target, task, positive
+        File of the labelled rows and what is to be predicted, where there is no contract yet; task and positive class
+        are inferred where they are not given.
 
     Raises
     ------
     InvalidValue
-        If the folder holds a project already.
+        If the folder holds a project already, or neither a contract nor data and target are given.
+    DataError
+        If the data cannot be read or learnt from.
     ContractError
         If the contract is wrong.
     UnsafePath
@@ -88,17 +102,33 @@ def init(folder: str | Path, *, contract: str, files: Mapping[str, bytes] | None
     place = Path(folder)
     if (place / CONTRACT).exists():
         raise InvalidValue(f"{place} holds a project already", expected="another folder, or holdfast status")
+    if contract is None:
+        contract = _starter(place, data, target=target, task=task, positive=positive)
     parse_contract(contract.encode())
     place.mkdir(parents=True, exist_ok=True)
-    for name, data in (files or {}).items():
+    for name, content in (files or {}).items():
         path = inside(place, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)
+        write_atomic(path, content)
     # The contract comes last: a folder with one is a whole project.
     write_atomic(place / CONTRACT, contract.encode())
     project = Project(place)
     project.store.journal.head()
     return project
+
+
+def _starter(
+    folder: Path, data: str | Path | None, *, target: str | None, task: str | None, positive: str | None
+) -> str:
+    from holdfast.keeper.starting import starter_contract
+
+    if data is None or target is None:
+        raise InvalidValue(
+            "neither a contract nor data with a target", expected="contract=..., or data=... and target=..."
+        )
+    letters = "".join(each if each.isalnum() and each.isascii() else "-" for each in folder.resolve().name).strip("-")
+    name = letters if letters[:1].isalpha() else f"model-{letters}".rstrip("-")
+    return starter_contract(str(data), target=target, name=name[:64], folder=folder, task=task, positive=positive)
 
 
 def open_project(folder: str | Path = ".", *, actor: str | None = None) -> Project:
@@ -476,9 +506,13 @@ class Project:
         port: int = 8080,
         workers: int = 1,
         log: bool = True,
+        sync: str = "commit",
         behind_proxy: bool = False,
     ) -> None:
         """Answer over HTTP until SIGTERM or SIGINT.
+
+        With ``sync="commit"`` a prediction is on the disk before its answer; with ``"tick"`` it is written before its
+        answer, which survives a kill, and on the disk within 250 ms, which may not survive a power cut.
 
         Raises
         ------
@@ -495,6 +529,7 @@ class Project:
             port=port,
             workers=workers,
             log_folder=keeping.log_folder if log else None,
+            sync=sync,
             behind_proxy=behind_proxy,
         )
         settings.place.mkdir(parents=True, exist_ok=True)

@@ -101,7 +101,8 @@ def test_a_mirror_configured_later_is_told_of_everything(store: Store, monkeypat
         ("model.registered", True),
         ("package.made", True),
         ("deployment.changed", True),
-        ("verdict.reached", False),
+        ("verdict.reached", True),
+        ("access.denied", False),
         ("runaway", False),
     ],
 )

@@ -32,12 +32,14 @@ def demo(*, example: str, folder: Path | None, as_json: bool, _folder: Path | No
 
 def _next(found: dict[str, Any]) -> str:
     folder = found["folder"]
+    database = f"sqlite:///{Path(folder).resolve()}/.holdfast/mlflow.db"
+    told = f"  .holdfast/mlflow.db      what MLflow was told: mlflow ui --backend-store-uri {database}\n"
+    mirror = told if found["mirror"] else ""
     return f"""
 everything is in {folder}
   holdfast.yaml            the contract: change a bound, then `holdfast plan`
   .holdfast/journal.db     the journal: every event, hash-chained
-  .holdfast/mlflow.db      what MLflow was told: mlflow ui --backend-store-uri sqlite:///{folder}/.holdfast/mlflow.db
-try next
+{mirror}try next
   holdfast status  --project {folder}
   holdfast why wasserstein --project {folder}
   holdfast history --project {folder}

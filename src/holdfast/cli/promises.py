@@ -56,14 +56,34 @@ def schema(*, _json: bool, _folder: Path | None) -> int:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--example", default="tumour", help="Example to begin from.")
+@click.option("--example", help="Example to begin from: tumour or income.")
+@click.option("--data", type=click.Path(path_type=Path), help="Your own labelled rows: a Parquet or CSV file.")
+@click.option("--target", help="Column of them to predict.")
+@click.option("--task", help="binary, multiclass or regression; inferred where it is not given.")
+@click.option("--positive", help="Positive class of a binary task; the rarer one where it is not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--project", "_folder", type=click.Path(path_type=Path), hidden=True)
-def init(folder: Path, *, example: str, as_json: bool, _folder: Path | None) -> int:
-    """Make a project folder with a contract and real data to begin from."""
+def init(
+    folder: Path,
+    *,
+    example: str | None,
+    data: Path | None,
+    target: str | None,
+    task: str | None,
+    positive: str | None,
+    as_json: bool,
+    _folder: Path | None,
+) -> int:
+    """Make a project folder with a contract to begin from: for your --data and --target, or an --example."""
     from holdfast.demo import start
+    from holdfast.project import init as make
 
-    with start(folder, example=example) as project:
+    made = (
+        start(folder, example=example or "tumour")
+        if data is None and target is None
+        else make(folder, data=data, target=target, task=task, positive=positive)
+    )
+    with made as project:
         if as_json:
             show_json({"project": str(project.folder), "model": project.contract.name})
         else:

@@ -16,7 +16,7 @@ from holdfast.core.errors import NotFound, UnreadableData, one_of
 from holdfast.core.models import Deployment, ModelVersion
 from holdfast.core.ports import MeasureSpec, Progress, Source
 from holdfast.core.promises import Promise
-from holdfast.keeper.splits import check_table, features_of, holdout_mask, number_ids, typed
+from holdfast.keeper.splits import check_table, features_of, holdout_mask, known_labels, number_ids, typed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,9 +119,8 @@ class Keeping:
         path = location if "://" in location else str((self.folder / location).resolve())
         for source in registry.every("source"):
             if isinstance(source, Source) and source.matches(path):
-                return typed(
-                    source.read(path, dict(self.contract.data.reading)), self.contract.data.types, where=location
-                )
+                rows = source.read(path, dict(self.contract.data.reading))
+                return known_labels(typed(rows, self.contract.data.types, where=location), self.contract.target)
         raise UnreadableData("no source reads such a file", where=location, expected=one_of(registry.names("source")))
 
     def dataset(self) -> DatasetVersion | None:
@@ -146,6 +145,8 @@ class Keeping:
         """
         rows = self.read(self.contract.data.train)
         check_table(rows, self.contract, where=self.contract.data.train)
+        # Better now than in the middle of a training.
+        self._held_out_file()
         latest = self.dataset()
         raw = self.store.datasets.digest(rows)
         if latest is not None and latest.roles.get("source") == raw:
@@ -227,13 +228,20 @@ class Keeping:
 
         rows = self.rows(digest).filter(pl.col(self.contract.target).is_not_null())
         spec, roles = self.contract.data, self.contract.data.roles
-        if spec.test is not None:
-            test = self.read(spec.test)
-            check_table(test, self.contract, where=spec.test)
+        test = self._held_out_file()
+        if test is not None:
             return rows, test.filter(pl.col(self.contract.target).is_not_null())
         by = [each for each in (roles.group or roles.id,) if each is not None]
         held = holdout_mask(rows, share=spec.holdout, seed=self.contract.train.seed, by=by)
         return rows.filter(pl.Series(~held)), rows.filter(pl.Series(held))
+
+    def _held_out_file(self) -> pl.DataFrame | None:
+        location = self.contract.data.test
+        if location is None:
+            return None
+        test = self.read(location)
+        check_table(test, self.contract, where=location)
+        return test
 
     def reference(self, digest: str) -> pl.DataFrame:
         """Rows that live traffic is compared with: the newest batch, the world that the version was made for."""

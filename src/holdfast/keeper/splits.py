@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.core.contract import Contract
 from holdfast.core.errors import ColumnNotFound, DataError, DuplicateIds, EmptyTable, UnusableTarget, one_of
+from holdfast.core.models import CLASSIFICATION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +67,8 @@ def check_table(rows: pl.DataFrame, contract: Contract, *, where: str) -> None:
     ------
     EmptyTable
         If it has no rows.
+    DataError
+        If a column has no name, or the target holds a word where the task is about numbers.
     ColumnNotFound
         If the target, or a column with a role, is not there; suggests the nearest.
     UnusableTarget
@@ -77,6 +80,8 @@ def check_table(rows: pl.DataFrame, contract: Contract, *, where: str) -> None:
 
     if rows.height == 0:
         raise EmptyTable("the table has no rows", where=where, expected="at least one row")
+    if "" in rows.columns:
+        raise DataError(f"column {rows.columns.index('') + 1} has no name", where=where, expected="a name")
     roles = contract.data.roles
     named = [contract.target, roles.id, roles.time, roles.group, roles.weight, *roles.sensitive, *roles.exclude]
     for column in (each for each in named if each is not None):
@@ -87,6 +92,8 @@ def check_table(rows: pl.DataFrame, contract: Contract, *, where: str) -> None:
     if values < 2:
         what = "is missing in every row" if values == 0 else f"has only the value {target[0]!r}"
         raise UnusableTarget(f"target {contract.target!r} {what}", where=where, expected="at least two values")
+    if contract.task not in CLASSIFICATION:
+        typed(rows.select(contract.target), {contract.target: "number"}, where=where)
     if contract.positive is not None:
         classes = sorted(set(class_names(target).to_list()))
         if contract.positive not in classes:
@@ -98,6 +105,15 @@ def check_table(rows: pl.DataFrame, contract: Contract, *, where: str) -> None:
     if roles.id is not None and rows[roles.id].is_duplicated().any():
         twice = rows.filter(pl.col(roles.id).is_duplicated()).height
         raise DuplicateIds(f"{twice} rows share an id in {roles.id!r}", where=where, expected="each id once")
+
+
+def known_labels(rows: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Rows whose target is missing, and not NaN, where it is not known."""
+    import polars as pl
+
+    if target not in rows.columns or not rows.schema[target].is_float():
+        return rows
+    return rows.with_columns(pl.col(target).fill_nan(None))
 
 
 def typed(rows: pl.DataFrame, types: Mapping[str, str], *, where: str) -> pl.DataFrame:

@@ -45,6 +45,10 @@ def quiet() -> Iterator[None]:
         yield
 
 
+#: What MLflow's pages open an experiment with: its runs, not its traces.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+
+
 class Tracking:
     """An MLflow tracking server or database, connected to when it is first used.
 
@@ -99,7 +103,7 @@ class Tracking:
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 with _unless_exists():
-                    self.client.create_experiment(name, artifact_location=self._artifacts(name))
+                    self.client.create_experiment(name, artifact_location=self._artifacts(name), tags=dict(KIND))
                 found = self.client.get_experiment_by_name(name)
             if found is None:
                 raise StoreUnavailable(f"experiment {name!r} could not be made", where=self.shown)
