@@ -187,6 +187,14 @@ def other_class(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("diagnosis").replace("malignant", "Malignant"))
 
 
+def lasting(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.duration(days=pl.int_range(pl.len())).alias("lasts"))
+
+
+def nameless(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.rename({"mean_texture": ""})
+
+
 def ragged(rows: pl.DataFrame) -> bytes:
     lines = csv(rows).split(b"\n")
     return b"\n".join([*lines[:5], lines[5] + b",7", *lines[6:]])
@@ -201,6 +209,8 @@ DATA: dict[str, tuple[str, Callable[[pl.DataFrame], bytes], str, list[str]]] = {
     "no rows": ("a.parquet", lambda r: parquet(r.clear()), "HF202", ["a.parquet", "no rows"]),
     "a heading only": ("a.csv", lambda r: csv(r.clear()), "HF202", ["a.csv", "no rows"]),
     "ids twice": ("a.parquet", lambda r: parquet(twice(r)), "HF204", ["4 rows share an id in 'case'"]),
+    "a column without a name": ("a.parquet", lambda r: parquet(nameless(r)), "HF200", ["column 3 has no name"]),
+    "a type without a place": ("a.parquet", lambda r: parquet(lasting(r)), "HF200", ["'lasts'", "Duration"]),
     "an empty csv": ("a.csv", lambda r: b"", "HF201", ["a.csv", "empty"]),
     "an empty parquet": ("a.parquet", lambda r: b"", "HF201", ["a.parquet"]),
     "a truncated parquet": ("a.parquet", lambda r: parquet(r)[:-40], "HF201", ["a.parquet"]),
@@ -265,6 +275,77 @@ def test_a_sensitive_column_that_is_not_there_gets_one_line(
     said = holdfast(project, "plan")
     assert said.code == 2
     one_clear_line(said, "no column 'sex'", "HF103")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(None, ["nope.parquet", "HF201"], id="missing"),
+        pytest.param(pl.DataFrame({"case": ["a"]}), ["nope.parquet", "'diagnosis'", "HF103"], id="no target"),
+        pytest.param(pl.DataFrame({"case": [], "diagnosis": []}), ["nope.parquet", "no rows", "HF202"], id="no rows"),
+    ],
+)
+def test_held_out_rows_that_cannot_be_used_are_told_before_a_training(
+    data: pl.DataFrame | None,
+    words: list[str],
+    new_project: Callable[..., Project],
+    holdfast: Callable[..., Said],
+    small_contract: str,
+    tumours: pl.DataFrame,
+) -> None:
+    project = new_project(contract=small_contract.replace("  id: case", "  id: case\n  test: nope.parquet"))
+    if data is not None:
+        (project.folder / "nope.parquet").write_bytes(parquet(data))
+    for command in COMMANDS:
+        said = holdfast(project, *command)
+        assert said.code == 2
+        one_clear_line(said, *words)
+    assert events(project) == ["contract.accepted"]
+    (project.folder / "nope.parquet").write_bytes(parquet(tumours.tail(100)))
+    assert holdfast(project, "plan").code == 5
+
+
+REGRESSION = {
+    "task: binary": "task: regression",
+    "target: diagnosis": "target: worst_radius",
+    "  positive: malignant\n": "",
+    "    - roc_auc >= 0.9 with 95%\n    - recall >= 0.7\n": "    - r2 >= 0.5\n",
+    "    - accuracy >= 0.75 over 100 rows else retrain\n": "",
+}
+
+
+@pytest.fixture
+def regression(small_contract: str) -> str:
+    """The small contract, about a number."""
+    for old, new in REGRESSION.items():
+        small_contract = small_contract.replace(old, new)
+    return small_contract
+
+
+def test_a_word_where_the_target_is_a_number_names_its_row(
+    regression: str, new_project: Callable[..., Project], holdfast: Callable[..., Said], tumours: pl.DataFrame
+) -> None:
+    rows = tumours.head(300).with_columns(pl.col("worst_radius").cast(pl.String))
+    rows[4, "worst_radius"] = "wide"
+    project = new_project(contract=regression, rows=rows)
+    for command in COMMANDS:
+        said = holdfast(project, *command)
+        assert said.code == 2
+        one_clear_line(said, "row 4", "'wide'", "'worst_radius'", "HF200")
+
+
+def test_a_target_that_is_nan_is_a_label_that_is_missing(
+    regression: str, new_project: Callable[..., Project], tumours: pl.DataFrame
+) -> None:
+    rows = tumours.head(300)
+    rows[4, "worst_radius"] = float("nan")
+    project = new_project(contract=regression, rows=rows)
+    project.check()
+    keeping = project.keeping()
+    learnt, held = keeping.split(keeping.dataset().digest)
+    assert learnt.height + held.height == 299
+    assert learnt["worst_radius"].is_finite().all()
+    assert held["worst_radius"].is_finite().all()
 
 
 def test_a_value_that_is_not_of_the_type_that_the_contract_says_names_its_row(

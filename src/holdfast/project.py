@@ -339,7 +339,7 @@ class Project:
                 seen = tick(keeping, person=person)
                 done.extend(seen.outcomes)
                 # Every round either did something new or is the last one: an action's key is never used twice.
-                if not any(each.state != "already done" for each in seen.outcomes):
+                if not any(each.begun for each in seen.outcomes):
                     break
         seen.outcomes = done
         self.mirror()
@@ -410,6 +410,8 @@ class Project:
 
     def mirror(self) -> int:
         """Tell MLflow what is new; how many things it was told. MLflow being down or absent blocks nothing."""
+        if self.progress is not None and self.store.outbox.mirror is not None:
+            self.progress(0.99, "telling MLflow what is new")
         told: int = self.store.outbox.sync()
         return told
 
@@ -439,7 +441,7 @@ class Project:
         from holdfast.keeper.telling import history, in_production
 
         keeping = self.keeping()
-        moment = at or datetime.now(UTC)
+        moment = at or self.clock()
         return {
             "model": keeping.name,
             "at": plain(moment),

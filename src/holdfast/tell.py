@@ -9,6 +9,7 @@ from holdfast.core.evidence import Verdict
 from holdfast.core.units import show
 
 if TYPE_CHECKING:
+    from holdfast.core.events import Decision
     from holdfast.keeper.loop import Tick
 
 MARKS = {"held": "✓", "broken": "✗", "unproven": "?"}
@@ -20,7 +21,7 @@ def plan_lines(seen: Tick) -> list[str]:
         return ["nothing to do" if seen.state.value == "held" else "no remedy can be planned now", *_notes(seen)]
     lines = []
     for number, action in enumerate(seen.plan.actions, start=1):
-        word = "waits for approval" if action.key not in seen.decisions else "allowed by the policy"
+        word = _decided(seen.decisions.get(action.key))
         lines.append(f"{number}. {action.remedy}  [{action.key[:12]}, {word}]")
         if action.promise:
             lines.append(f"   for      {action.promise}")
@@ -31,6 +32,13 @@ def plan_lines(seen: Tick) -> list[str]:
         if action.undo:
             lines.append(f"   undo     {action.undo}")
     return lines + _notes(seen)
+
+
+def _decided(decision: Decision | None) -> str:
+    if decision is None:
+        return "waits for approval"
+    who = "the policy" if decision.decider.startswith("policy:") else decision.decider
+    return f"{'allowed' if decision.allowed else 'refused'} by {who}"
 
 
 def _notes(seen: Tick) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.core.errors import ColumnNotFound
 from holdfast.core.grammar import parse
-from holdfast.keeper.cases import argument_sets, slice_mask, slices
+from holdfast.keeper.cases import argument_sets, slice_mask, slice_words, slices
 
 ROWS = pl.DataFrame({"sex": ["f"] * 60 + ["m"] * 60, "race": (["a"] * 40 + ["b"] * 20) * 2})
 
@@ -39,3 +39,21 @@ def test_a_column_that_is_not_there_is_named_with_the_nearest() -> None:
 def test_a_star_stands_for_every_feature_column() -> None:
     assert argument_sets(parse("psi(*) <= 0.2"), ["a", "b"]) == [("a",), ("b",)]
     assert argument_sets(parse("psi(c) <= 0.2"), ["a", "b"]) == [("c",)]
+
+
+def test_a_whole_number_has_one_name_whatever_its_type() -> None:
+    whole = slice_words(pl.DataFrame({"x": [0, 1, None]}), "x").to_list()
+    logged = slice_words(pl.DataFrame({"x": [0.0, 1.0, float("nan")]}), "x").to_list()
+    assert whole == logged == ["0", "1", "(missing)"]
+    odd = slice_words(pl.DataFrame({"x": [0.5, float("inf"), 1e300]}), "x").to_list()
+    assert odd == ["0.5", "inf", "1e+300"]
+
+
+def test_crossings_of_many_categories_cost_only_what_occurs() -> None:
+    rows = pl.DataFrame({"a": [f"a{k}" for k in range(5000)], "b": [f"b{k}" for k in range(5000)]})
+    found, small = slices(rows, ["a", "b"])
+    assert (found, len(small)) == ([], 15_000)
+
+
+def test_a_slice_of_no_rows_is_an_empty_mask() -> None:
+    assert slice_mask(ROWS.clear(), (("sex", "f"),)).to_list() == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from holdfast.core import registry
 from holdfast.core.evidence import Evidence, State
 from holdfast.core.grammar import parse
-from holdfast.keeper.judge import evidence_confidence, judge
+from holdfast.keeper.judge import evidence_confidence, judge, longest_age, small_text
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECALL = registry.get("measure", "recall")
@@ -97,13 +97,49 @@ def test_the_error_over_all_cases_and_looks_stays_within_what_is_promised(
 ) -> None:
     promise = parse("recall >= 0.8").at("live")
     promise = type(promise)(**{**{f: getattr(promise, f) for f in promise.__slots__}, "confidence": confidence})
-    spent = sum(
-        cases * (1 - evidence_confidence(promise, cases=cases, look=look, anytime=False))
-        for look in range(1, looks + 1)
-    )
+    spent = sum(cases * (1 - evidence_confidence(promise, cases=cases, look=look)) for look in range(1, looks + 1))
     assert spent <= (1 - confidence) * (1 + 1e-6)
 
 
-def test_an_anytime_valid_measure_spends_nothing_on_looks() -> None:
-    promise = parse("recall >= 0.8").at("live")
-    assert evidence_confidence(promise, cases=1, look=100, anytime=True) == pytest.approx(0.95)
+def test_looks_at_a_promise_that_is_not_live_spend_nothing() -> None:
+    promise = parse("recall >= 0.8 with 95%").at("candidate")
+    assert evidence_confidence(promise, cases=1, look=100) == pytest.approx(0.95)
+    assert evidence_confidence(promise, cases=5, look=1) == pytest.approx(0.99)
+
+
+def test_a_promise_without_confidence_is_not_widened_by_its_cases() -> None:
+    assert evidence_confidence(parse("recall >= 0.8").at("candidate"), cases=9, look=1) == pytest.approx(0.95)
+
+
+def test_the_age_of_live_evidence_is_that_of_its_last_observation() -> None:
+    old = NOW - timedelta(days=2)
+    seen = Evidence("s", "recall", "live", NOW, value=0.9, window=(old - timedelta(days=1), old))
+    verdict = judge(parse("recall >= 0.8").at("live"), [seen], spec=RECALL, now=NOW, max_age=timedelta(days=1))
+    assert verdict.state is State.UNPROVEN
+    assert "stale: the last observation is of 2025-12-30 00:00:00 UTC" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "age"),
+    [
+        ("recall >= 0.8", "candidate", None),
+        ("recall >= 0.8", "live", timedelta(days=1)),
+        ("recall >= 0.8 over 100 rows", "live", timedelta(days=1)),
+        ("recall >= 0.8 over 1 h", "live", timedelta(hours=1)),
+    ],
+)
+def test_live_evidence_is_stale_after_its_window_or_a_day(text: str, stage: str, age: timedelta | None) -> None:
+    assert longest_age(parse(text).at(stage)) == age
+
+
+def test_many_small_slices_are_counted_beyond_the_first_few() -> None:
+    words = small_text([f"race={k} (n=3)" for k in range(8)])
+    assert words.endswith("race=4 (n=3) and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [("recall < 0.8", 0.7, State.HELD), ("recall > 0.8", 0.7, State.BROKEN), ("recall != 0.5", 0.5, State.BROKEN)],
+)
+def test_every_operator_says_how_bad_a_value_is(text: str, value: float, expected: State) -> None:
+    assert state(text, evidence(value)) is expected

@@ -145,11 +145,11 @@ def test_a_refused_action_is_not_carried_out(new_project: Callable[..., Project]
 def test_a_candidate_that_misses_a_promise_is_not_let_out(
     new_project: Callable[..., Project], small_contract: str
 ) -> None:
-    project = new_project(contract=small_contract.replace("recall >= 0.7", "recall >= 1"))
+    project = new_project(contract=small_contract.replace("recall >= 0.7", "log_loss <= 0.0001"))
     seen = project.apply()
     assert seen.outcomes[0].state == "not restored"
     assert project.champion is None
-    assert next(each for each in seen.verdicts if each.promise.measure == "recall").state is State.BROKEN
+    assert next(each for each in seen.verdicts if each.promise.measure == "log_loss").state is State.BROKEN
 
 
 def test_two_keepers_do_not_act_at_once(trained: Project) -> None:

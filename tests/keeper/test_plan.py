@@ -140,3 +140,66 @@ def test_new_evidence_makes_it_a_new_action_and_the_same_evidence_the_same_one()
 def test_two_promises_cured_by_the_same_deed_need_it_once() -> None:
     second = broken(parse("recall >= 0.9 over 1 d").at("live"))
     assert names(plan(situation(broken(), second), remedies(CHEAP))) == ["cheap"]
+
+
+def test_a_promise_that_held_in_between_gives_a_remedy_its_attempts_back() -> None:
+    contract = replace(CONTRACT, policy=PolicySpec(attempts=2, backoff_s=60))
+    failed = tuple(Attempt("cheap", LIVE.claim, NOW - timedelta(days=k), restored=False) for k in (9, 8))
+    state = situation(broken(), contract=contract, attempts=failed)
+    assert plan(state, remedies(CHEAP)).actions == ()
+    held = {LIVE.id: NOW - timedelta(days=7)}
+    assert names(plan(replace(state, held=held), remedies(CHEAP))) == ["cheap"]
+
+
+def test_a_promise_that_held_for_a_moment_does_not_cut_the_back_off_short() -> None:
+    failed = Attempt("cheap", LIVE.claim, NOW - timedelta(seconds=30), restored=False)
+    held = {LIVE.id: NOW - timedelta(seconds=10)}
+    found = plan(situation(broken(), attempts=(failed,), held=held), remedies(CHEAP))
+    assert found.actions == ()
+    assert any("again after" in note for note in found.notes)
+
+
+def test_what_is_broken_again_in_the_same_way_is_another_action() -> None:
+    first = plan(situation(broken()), remedies(CHEAP)).actions[0]
+    done = Attempt("cheap", LIVE.claim, NOW - timedelta(days=1), restored=True, cause=first.cause)
+    again = plan(situation(broken(), attempts=(done,)), remedies(CHEAP)).actions[0]
+    assert again.key != first.key
+
+
+def test_a_training_that_failed_waits_and_is_given_up_in_the_end() -> None:
+    cause = f"{CONTRACT.id}:d:"
+    late = Attempt("train", "", NOW - timedelta(seconds=30), restored=False, cause=cause)
+    state = situation(champion=None, attempts=(late,))
+    assert any("train not now: tried 1 times" in note for note in plan(state, {}).notes)
+    old = replace(late, time=NOW - timedelta(days=1))
+    again = plan(replace(state, attempts=(old,)), {})
+    assert names(again) == ["train"]
+    assert again.actions[0].key != plan(replace(state, attempts=()), {}).actions[0].key
+    spent = plan(replace(state, attempts=(old, old, old)), {})
+    assert "3 tries did not restore" in spent.notes[0]
+
+
+def test_another_contract_or_dataset_is_trained_on_at_once() -> None:
+    late = Attempt("train", "", NOW, restored=False, cause=f"{CONTRACT.id}:d:")
+    assert names(plan(situation(champion=None, dataset="e", attempts=(late,)), {})) == ["train"]
+    other = replace(CONTRACT, min_labels=7)
+    assert names(plan(situation(champion=None, contract=other, attempts=(late,)), {})) == ["train"]
+
+
+def test_a_candidate_that_failed_is_mended_where_a_remedy_can() -> None:
+    gate = parse("recall >= 0.9").at("candidate")
+    found = plan(situation(broken(gate), champion=None, contender="c"), remedies(CHEAP))
+    assert names(found) == ["cheap"]
+
+
+def test_a_candidate_that_proved_too_little_is_left_to_a_person() -> None:
+    gate = parse("recall >= 0.9 with 95%").at("candidate")
+    state = situation(Verdict(gate, State.UNPROVEN), Verdict(LIVE, State.UNPROVEN), champion=None, contender="c")
+    found = plan(state, remedies(CHEAP))
+    assert found.actions == ()
+    assert found.notes == ("recall >= 0.9 with 95%: the last candidate did not prove it; a person is needed",)
+
+
+def test_a_verdict_without_evidence_has_a_cause_all_the_same() -> None:
+    bare = Verdict(LIVE, State.BROKEN)
+    assert plan(situation(bare), remedies(CHEAP)).actions[0].cause == ":"

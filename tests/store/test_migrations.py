@@ -20,7 +20,8 @@ from holdfast.store._schema import REVISION, metadata
 from holdfast.store._store import utc_now
 from holdfast.store.database import Database, use_wal
 from holdfast.store.journal import Journal
-from holdfast.store.migrations import _upgrade, configuration, revision, upgrade
+from holdfast.store.migrations import configuration, revision, upgrade
+from holdfast.store.migrations.upgrading import _upgrade
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ def with_project(function: Callable[..., int | None]) -> Callable[..., int | Non
     def command(folder: Path, **given: Any) -> int | None:
         from holdfast.project import open_project
 
+        # What a library logs of a connection that is gone, our own error says in one line.
+        logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
         with progress_bar() as told, open_project(folder) as project:
             project.progress = told
             return function(project=project, **given)
@@ -84,10 +87,12 @@ def show_json(data: Any, *, lines: bool = False) -> None:
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, as wide as it needs to be where nobody's terminal limits it."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    # A heading in brackets is no markup.
+    table = Table(*map(escape, columns), box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*(Text(each, style=_style(each)) for each in row))
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)

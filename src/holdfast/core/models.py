@@ -116,8 +116,8 @@ class ModelVersion:
 class Package:
     """A model version made fit for a kind of place; carries the model it came from and its parity with it.
 
-    `parity` holds measured numbers: ``max_difference`` of probabilities or predictions, ``label_flips`` (share),
-    ``rows``.
+    `parity` holds measured numbers: ``max_difference`` (of probabilities; of predictions in standard deviations of
+    the original's), ``label_flips`` (share), ``rows``.
     """
 
     model: str

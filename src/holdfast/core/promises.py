@@ -18,6 +18,10 @@ OPERATORS = ("<=", ">=", "<", ">", "==", "!=")
 STAGES = ("data", "candidate", "package", "live")
 KEYWORDS = ("by", "on", "over", "with", "else")
 
+#: What a promise of stage candidate may be measured `on`: rows held out (the default; from the file `data.test` where
+#: there is one), and the rows that the model learnt from.
+DATASETS = ("holdout", "test", "train")
+
 #: The argument that stands for every feature column.
 EVERY_COLUMN = "*"
 

@@ -120,12 +120,13 @@ def _people(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def mirror_folders() -> list[Path]:
-    """Folders that may hold the data: `HOLDFAST_MIRROR`, then `shared/data` beside the checkout."""
+    """Folders that may hold the data: `HOLDFAST_MIRROR`, then `shared/data` beside the checkout (or where one stands)."""
     import holdfast
 
     named = os.environ.get("HOLDFAST_MIRROR")
     checkout = Path(holdfast.__file__).resolve().parents[2]
-    return [*([Path(named)] if named else []), checkout.parent / "shared" / "data"]
+    beside = dict.fromkeys(each.parent / "shared" / "data" for each in (checkout, Path.cwd()))
+    return [*([Path(named)] if named else []), *beside]
 
 
 def _adult() -> pl.DataFrame:

@@ -49,7 +49,7 @@ def alone(keeping: Keeping) -> Iterator[None]:
             stop, lost = threading.Event(), threading.Event()
             renewing = threading.Thread(target=_renew, args=(lease, stop, lost), name="holdfast-lease", daemon=True)
             renewing.start()
-            keeping.guard = _Guard(lost)
+            keeping.guard = _Guard(lease, lost)
             try:
                 yield
             finally:
@@ -61,12 +61,19 @@ def alone(keeping: Keeping) -> Iterator[None]:
 class _Guard:
     """Asked before anything is let out."""
 
-    def __init__(self, lost: threading.Event) -> None:
+    def __init__(self, lease: Lease, lost: threading.Event) -> None:
+        self._lease = lease
         self._lost = lost
 
     def __call__(self) -> None:
-        if self._lost.is_set():
-            raise LeaseLost("another keeper took over this model while work went on", expected="nothing: it carries on")
+        try:
+            if not self._lost.is_set():
+                # Asked now: a keeper that was stopped for long wakes up before its renewals do.
+                self._lease.renew()
+                return
+        except LeaseLost:
+            self._lost.set()
+        raise LeaseLost("another keeper took over this model while work went on", expected="nothing: it carries on")
 
 
 def _renew(lease: Lease, stop: threading.Event, lost: threading.Event) -> None:

@@ -52,18 +52,22 @@ def approve(keeping: Keeping, key: str, *, allowed: bool, decider: str, reason: 
             expected=one_of(each[:12] for each in known) if known else "an action of a plan: holdfast plan",
         )
     chosen = fitting[0]
-    if keeping.contract.policy.approve == "four-eyes" and decider == keeping.author:
-        why = f"{decider} wrote the contract, and the policy wants four eyes"
-        keeping.store.journal.append(
-            "access.denied", {"action": chosen, "decider": decider, "reason": why}, model=keeping.name
-        )
-        raise NotAllowed(why, expected="an approval by somebody else")
+    _four_eyes(keeping, chosen, decider)
     keeping.store.journal.append(
         "approval.given",
         {"action": chosen, "decider": decider, "allowed": allowed, "reason": reason},
         model=keeping.name,
     )
     return chosen
+
+
+def _four_eyes(keeping: Keeping, action: str, decider: str) -> None:
+    if keeping.contract.policy.approve == "four-eyes" and decider == keeping.author:
+        why = f"{decider} wrote the contract, and the policy wants four eyes"
+        keeping.store.journal.append(
+            "access.denied", {"action": action, "decider": decider, "reason": why}, model=keeping.name
+        )
+        raise NotAllowed(why, expected="an approval by somebody else")
 
 
 def champions(keeping: Keeping) -> list[str]:
@@ -82,18 +86,19 @@ def rollback(keeping: Keeping, to: str | None, *, decider: str, reason: str) -> 
             "no earlier champion" + (f" {to!r}" if to else ""),
             expected=one_of(each[:12] for each in earlier) if earlier else "a second model that was let out",
         )
+    _four_eyes(keeping, f"rollback to {fitting[0]}", decider)
     verdicts = current_verdicts(keeping)
     action = Action(
         remedy=ROLLBACK,
         subject=current.model,
         promise="",
-        params={"model": fitting[0]},
+        params={"to": fitting[0]},
         precondition="it was champion before",
         undo=f"holdfast rollback {current.model[:12]}",
         reason=reason,
         cost=Cost(risk=0.5),
-        # Asked for again later, it is another action.
-        cause=digest_of({"since": iso(current.since), "model": current.model}),
+        # Asked for again, it is another action.
+        cause=digest_of({"at": iso(keeping.now), "model": current.model}),
     )
     decision = Decision(
         action=action.key,

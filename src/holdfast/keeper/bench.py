@@ -101,6 +101,7 @@ class Bench:
             parent=parent,
             reason=reason,
             sample=held.head(SAMPLE),
+            split_of=parent,
         )
 
     def holdout_rows(self) -> pl.DataFrame:
@@ -113,7 +114,7 @@ class Bench:
         if rows.height == 0:
             raise NotFound("no labelled rows", expected="labels sent to /feedback")
         loaded = load_model(self.keeping.store.models.folder(model), self.keeping.model(model).schema)
-        return scored(loaded, rows, target=self.contract.target, positive=self.contract.positive)
+        return scored(loaded, rows, contract=self.contract)
 
     def quarantine(self, mask: np.ndarray, *, reason: str) -> int:
         """Set rows of the current dataset version aside; the number of rows set aside."""

@@ -21,8 +21,7 @@ def check_data(keeping: Keeping) -> tuple[tuple[Verdict, ...], dict[str, int], i
         The verdicts; the number of rows that break each promise that is not held, by claim; the number of rows.
     """
     keeping.accept()
-    keeping.ingest()
-    dataset = keeping.dataset() or keeping.ingest()
+    dataset = keeping.ingest()
     view = data_view(keeping, dataset)
     verdicts = judge_all(keeping, observe(keeping, keeping.contract.at("data"), view))
     record_verdicts(keeping, verdicts, view)

@@ -9,6 +9,15 @@ from holdfast.core.evidence import Evidence, State, Verdict
 from holdfast.core.ports import MeasureSpec
 from holdfast.core.promises import Promise
 
+#: Key of the notes of an evidence under which the slices stand that were too small to judge, in words.
+TOO_SMALL = "too small to judge"
+
+#: So many of them are named in a reason; all of them are in the evidence.
+NAMED = 5
+
+#: Observations of a window of rows prove nothing of a model after that time.
+DAY = timedelta(days=1)
+
 
 def judge(
     promise: Promise,
@@ -31,7 +40,7 @@ def judge(
     spec
         The measure of the promise, for the words of the reason.
     now, max_age
-        Evidence older than that is stale and proves nothing.
+        Evidence whose last observation is older than that is stale and proves nothing.
 
     Returns
     -------
@@ -63,8 +72,8 @@ def judge(
 def _case(promise: Promise, evidence: Evidence, *, now: datetime, max_age: timedelta | None) -> tuple[State, str]:
     if evidence.status == "failed" or evidence.value is None:
         return State.UNPROVEN, evidence.reason or "not measured"
-    if max_age is not None and now - evidence.time > max_age:
-        return State.UNPROVEN, f"the evidence is stale ({now - evidence.time} old)"
+    if max_age is not None and now - observed(evidence) > max_age:
+        return State.UNPROVEN, f"stale: the last observation is of {observed(evidence):%Y-%m-%d %H:%M:%S} UTC"
     low = evidence.value if evidence.low is None else evidence.low
     high = evidence.value if evidence.high is None else evidence.high
     inside, outside = _inside(promise, low, high), _outside(promise, low, high)
@@ -124,17 +133,39 @@ def _sentence(
         if deciding.low is not None and deciding.high is not None:
             found += f" [{spec.show(deciding.low)}, {spec.show(deciding.high)}]"
         found += f", n={deciding.n}, {deciding.status}: {reason}"
-    if cases == 1:
-        return found
-    return f"{found}; {count} of {cases} cases {state.value}"
+    if cases > 1:
+        found += f"; {count} of {cases} cases {state.value}"
+    small = [str(each) for each in deciding.notes.get(TOO_SMALL, ())]
+    return f"{found}; {small_text(small)}" if small else found
 
 
-def evidence_confidence(promise: Promise, *, cases: int, look: int, anytime: bool) -> float:
+def small_text(small: Sequence[str]) -> str:
+    """Slices that were too small to judge, in words."""
+    more = f" and {len(small) - NAMED} more" if len(small) > NAMED else ""
+    return f"too small to judge: {', '.join(small[:NAMED])}{more}"
+
+
+def observed(evidence: Evidence) -> datetime:
+    """Time of the last observation that evidence stands on."""
+    return evidence.time if evidence.window is None else evidence.window[1]
+
+
+def longest_age(promise: Promise) -> timedelta | None:
+    """Age at which evidence on a promise is stale: its window, a day for a window of rows; None where it never is."""
+    if promise.stage != "live":
+        return None
+    if promise.over is None or promise.over.dimension != "time":
+        return DAY
+    return timedelta(seconds=promise.over.base)
+
+
+def evidence_confidence(promise: Promise, *, cases: int, look: int) -> float:
     """Confidence that the interval of one case needs.
 
     The error that the promise allows (5 % where it says nothing) is shared out: over the cases by Bonferroni, and for
-    live promises whose measure has no anytime-valid interval over the looks, the j-th getting 1/(j(j+1)) of it (the
-    series sums to one), so that looking any number of times keeps the error.
+    live promises over the looks, the j-th getting 1/(j(j+1)) of it (the series sums to one), so that looking any
+    number of times keeps the error. Looks at a window that only grows are one look where the interval is
+    anytime-valid; a window that slides is another sample each time.
 
     Parameters
     ----------
@@ -144,8 +175,6 @@ def evidence_confidence(promise: Promise, *, cases: int, look: int, anytime: boo
         Number of cases, at least 1.
     look
         Number of this look at the promise, from 1.
-    anytime
-        Whether the measure's own interval stays valid over looks.
 
     Returns
     -------
@@ -161,6 +190,6 @@ def evidence_confidence(promise: Promise, *, cases: int, look: int, anytime: boo
     decisive = promise.confidence is not None or promise.stage == "live"
     if decisive:
         error /= max(1, cases)
-        if promise.stage == "live" and not anytime:
+        if promise.stage == "live":
             error /= look * (look + 1)
     return 1.0 - max(error, 1e-12)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
-    from holdfast.store import DatasetVersion, Store
+    from holdfast.store import DatasetVersion, NewEvent, Store
 
 CODE = f"holdfast {holdfast.__version__}"
 
@@ -130,10 +130,17 @@ class Keeping:
 
     def choose(self, version: DatasetVersion) -> DatasetVersion:
         """Make a dataset version the one that trains the next model."""
-        current = self.store.state.get("dataset_current", self.name)
-        if current is None or current["digest"] != version.digest:
-            self.store.journal.append("dataset.chosen", {"name": self.name, "digest": version.digest}, model=self.name)
+        self.store.journal.append_all(self.choice(version.digest))
         return version
+
+    def choice(self, digest: str) -> list[NewEvent]:
+        """The event that makes a dataset version the one that trains the next model; none where it is that already."""
+        from holdfast.store import NewEvent
+
+        current = self.store.state.get("dataset_current", self.name)
+        if current is not None and current["digest"] == digest:
+            return []
+        return [NewEvent("dataset.chosen", {"name": self.name, "digest": digest}, model=self.name)]
 
     def ingest(self) -> DatasetVersion:
         """Read the contract's file; a new dataset version if its rows are not known yet.
@@ -146,7 +153,7 @@ class Keeping:
         rows = self.read(self.contract.data.train)
         check_table(rows, self.contract, where=self.contract.data.train)
         # Better now than in the middle of a training.
-        self._held_out_file()
+        self._held_out_file(self.contract.data.test)
         latest = self.dataset()
         raw = self.store.datasets.digest(rows)
         if latest is not None and latest.roles.get("source") == raw:
@@ -222,21 +229,44 @@ class Keeping:
             self._frames[digest] = self.store.datasets.read(digest)
         return self._frames[digest]
 
-    def split(self, digest: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Training rows and held-out rows of a dataset version; rows without a label are in neither."""
+    def split(self, digest: str, *, model: str | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Training rows and held-out rows of a dataset version; rows without a label are in neither.
+
+        With `model`, split as that model was trained: what it learnt from is never held out to judge it, whatever the
+        contract says by now.
+        """
         import polars as pl
 
         rows = self.rows(digest).filter(pl.col(self.contract.target).is_not_null())
-        spec, roles = self.contract.data, self.contract.data.roles
-        test = self._held_out_file()
+        spec = self.split_spec(model)
+        test = self._held_out_file(spec["test"])
         if test is not None:
             return rows, test.filter(pl.col(self.contract.target).is_not_null())
-        by = [each for each in (roles.group or roles.id,) if each is not None]
-        held = holdout_mask(rows, share=spec.holdout, seed=self.contract.train.seed, by=by)
+        held = holdout_mask(rows, share=spec["holdout"], seed=spec["seed"], by=spec["by"])
         return rows.filter(pl.Series(~held)), rows.filter(pl.Series(held))
 
-    def _held_out_file(self) -> pl.DataFrame | None:
-        location = self.contract.data.test
+    def split_spec(self, model: str | None = None) -> dict[str, Any]:
+        """How rows are held out: for models to come as the contract says, for a `model` as it was trained."""
+        made = self.store.journal.by_key(f"split:{model}") if model is not None else None
+        if made is not None:
+            return dict(made.payload["split"])
+        spec, roles = self.contract.data, self.contract.data.roles
+        by = [each for each in (roles.group or roles.id,) if each is not None]
+        return {"holdout": spec.holdout, "seed": self.contract.train.seed, "by": by, "test": spec.test}
+
+    def remember_split(self, model: str, parent: str | None) -> None:
+        """Journal how the rows were held out of a model's training; one made of another keeps the other's split."""
+        self.store.journal.append(
+            "split.made", {"model": model, "split": self.split_spec(parent)}, model=self.name, key=f"split:{model}"
+        )
+
+    def split_digest(self, model: str) -> str:
+        """Digest of how the rows were held out of a model's training, and of the file of held-out rows."""
+        spec = self.split_spec(model)
+        test = self._held_out_file(spec["test"])
+        return digest_of({**spec, "rows": None if test is None else self.store.datasets.digest(test)})
+
+    def _held_out_file(self, location: str | None) -> pl.DataFrame | None:
         if location is None:
             return None
         test = self.read(location)
@@ -257,10 +287,11 @@ class Keeping:
     # -- models -------------------------------------------------------------------------------------------------
 
     def champion(self, target: str | None = None) -> Deployment | None:
-        """The champion's deployment on a target (the contract's first one), or None."""
+        """The champion's deployment on a target (None for the one that was told last), or None."""
         from holdfast.store import codec
 
-        found = self.store.state.get("deployment", f"{self.name}:{target or self.contract.targets[0]}:champion")
+        kind, key = ("champion", self.name) if target is None else ("deployment", f"{self.name}:{target}:champion")
+        found = self.store.state.get(kind, key)
         if found is None:
             return None
         # The event says more than the deployment: which decision, whether it was withdrawn.

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.core.digests import digest_of
+from holdfast.core.digests import digest_of, iso
 from holdfast.core.errors import NotMeasurable
 from holdfast.core.models import CLASSIFICATION, ModelSchema, ModelVersion
 from holdfast.core.promises import Promise
 from holdfast.core.subjects import Scored, Traffic, Window
 from holdfast.core.units import Quantity
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import View, verdict_of
+from holdfast.keeper.observe import View, looked, verdict_of
+from holdfast.keeper.plan import ROLLBACK
 from holdfast.keeper.subjects import scored
 from holdfast.serve import LoadedModel, PredictionLog, load_model
 from holdfast.serve.tables import features_of, labels_table, latest_labels, predictions_table, scores_of
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: A window with fewer rows than this proves nothing about a distribution.
 MIN_ROWS = 30
+
+#: So many deployments are looked back at for earlier champions.
+EARLIER = 200
 
 #: Window of a live promise that names none.
 DAY = Quantity(1, "d")
@@ -77,6 +81,13 @@ def logged(keeping: Keeping, *, since: datetime | None = None, version: str | No
     return frame.join(known, on=["id", "row"], how="left", maintain_order="left")
 
 
+def fresh_labels(keeping: Keeping) -> int:
+    """How many rows were answered and labelled since the champion was let out."""
+    champion = keeping.champion()
+    frame = logged(keeping, since=champion.since) if champion is not None else None
+    return 0 if frame is None else frame["truth"].count()
+
+
 def labelled_rows(keeping: Keeping, *, since: datetime | None) -> pl.DataFrame:
     """Logged rows whose labels came: features, the columns that came beside them, the target, and an id."""
     import polars as pl
@@ -96,20 +107,34 @@ def labelled_rows(keeping: Keeping, *, since: datetime | None) -> pl.DataFrame:
 
 
 def _rows(keeping: Keeping, frame: pl.DataFrame, schema: ModelSchema) -> pl.DataFrame:
-    """Features of logged rows and, from the JSON that came beside each row, the sensitive columns that are none."""
+    """Features of logged rows and, from the JSON that came beside each row, further columns that are asked for.
+
+    These are the sensitive columns, the group, and what live promises are sliced by.
+    """
     import json
 
     import polars as pl
 
     features = _as_missing(features_of(frame, schema), schema)
-    wanted = [each for each in keeping.contract.data.roles.sensitive if each not in features.columns]
+    roles = keeping.contract.data.roles
+    sliced = [column for promise in keeping.contract.at("live") for column in promise.by]
+    asked = [each for each in (*roles.sensitive, roles.group, *sliced) if each is not None]
+    wanted = [each for each in dict.fromkeys(asked) if each not in features.columns]
     if not wanted:
         return features
     beside = [json.loads(text) if text else {} for text in frame["context"].to_list()]
     return features.with_columns(
-        pl.Series(column, [None if each.get(column) is None else str(each[column]) for each in beside], dtype=pl.String)
-        for column in wanted
+        pl.Series(column, [_word(each.get(column)) for each in beside], dtype=pl.String) for column in wanted
     )
+
+
+def _word(value: Any) -> str | None:
+    """A value from JSON as the word that names its slice: as a column of such values is written as text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None if value is None else str(value)
 
 
 def _as_missing(rows: pl.DataFrame, schema: ModelSchema) -> pl.DataFrame:
@@ -130,6 +155,7 @@ class _Seen:
     frame: pl.DataFrame
     dataset: str
     replayed: bool
+    since: datetime | None = None
 
 
 def live_views(keeping: Keeping) -> list[tuple[list[Promise], View]]:
@@ -149,7 +175,8 @@ def live_views(keeping: Keeping) -> list[tuple[list[Promise], View]]:
     for promises in by_window.values():
         chosen = _window_rows(frame, promises[0].over or DAY, keeping.now)
         if chosen.height:
-            seen = _Seen(keeping, version, loaded, chosen, version.dataset, replayed=False)
+            whole = champion.since if chosen.height == frame.height else None
+            seen = _Seen(keeping, version, loaded, chosen, version.dataset, replayed=False, since=whole)
             views.append((promises, _view(seen, str(promises[0].over or DAY))))
     return views
 
@@ -187,10 +214,7 @@ def _view(seen: _Seen, window: str) -> View:
         {"ids": frame["id"].to_list(), "rows": frame["row"].to_list(), "labels": [str(e) for e in frame["truth"]]}
     )
     inputs = (seen.version.id, seen.dataset, rows, digest_of(window))
-    known = {each.id: verdict_of(keeping, each.id) or {} for each in keeping.contract.at("live")}
-    looks = {
-        key: int(each.get("look") or 0) if each.get("subject") == seen.version.id else 0 for key, each in known.items()
-    }
+    looks = {each.id: looked(verdict_of(keeping, each.id), seen.version.id) for each in keeping.contract.at("live")}
 
     @functools.cache
     def give(kind: str) -> Any:
@@ -206,6 +230,7 @@ def _view(seen: _Seen, window: str) -> View:
         window=(frame["time"].min(), frame["time"].max()),  # type: ignore[arg-type]  # a datetime column
         looks=looks,
         labels=labels,
+        grows=None if seen.since is None else iso(seen.since),
     )
 
 
@@ -260,7 +285,8 @@ def _window(seen: _Seen) -> Window:
     if seen.frame.height < MIN_ROWS:
         raise NotMeasurable(f"{seen.frame.height} rows in the window", expected=f"at least {MIN_ROWS}")
     current = _rows(keeping, seen.frame, schema)
-    _, held = keeping.split(seen.dataset)
+    _, held = keeping.split(seen.dataset, model=seen.version.id)
+    reference = keeping.reference(seen.dataset)
     classify = schema.task in CLASSIFICATION
     score: np.ndarray
     if seen.replayed:
@@ -269,9 +295,10 @@ def _window(seen: _Seen) -> Window:
         score = scores_of(seen.frame)
         decision = seen.frame["decision"].to_numpy().astype(object) if classify else None
     return Window(
-        reference=_as_missing(keeping.reference(seen.dataset).select(current.columns), schema),
+        # What only came beside the requests is no column of the reference.
+        reference=_as_missing(reference.select(each for each in current.columns if each in reference.columns), schema),
         current=current,
-        reference_scored=scored(seen.model, held, target=keeping.contract.target, positive=keeping.contract.positive),
+        reference_scored=scored(seen.model, held, contract=keeping.contract),
         current_score=score,
         current_decision=decision,
     )
@@ -280,9 +307,11 @@ def _window(seen: _Seen) -> Window:
 def previous_champions(keeping: Keeping) -> tuple[str, ...]:
     """Earlier champions whose promises held, latest first.
 
-    A champion that a remedy replaced had a broken promise, so it is not among them.
+    A champion that a remedy or a person's rollback replaced had a broken promise, so it is not among them.
     """
-    events = list(keeping.store.journal.events(types=("deployment.changed",), model=keeping.name, newest_first=True))
+    events = keeping.store.journal.events(
+        types=("deployment.changed",), model=keeping.name, newest_first=True, limit=EARLIER
+    )
     champions = [
         each.payload for each in events if each.payload["role"] == "champion" and not each.payload["withdrawn"]
     ]
@@ -295,7 +324,7 @@ def previous_champions(keeping: Keeping) -> tuple[str, ...]:
 
 
 def _cured(keeping: Keeping, deployment: Mapping[str, Any]) -> bool:
-    """Whether a deployment came about to restore a broken promise."""
+    """Whether a deployment came about to restore a broken promise, or took another back."""
     key = str(deployment.get("decision") or "").removeprefix("promote:")
-    action = keeping.store.state.get("action", key)
-    return bool(action and action.get("action", {}).get("promise"))
+    action = (keeping.store.state.get("action", key) or {}).get("action", {})
+    return bool(action.get("promise")) or action.get("remedy") == ROLLBACK

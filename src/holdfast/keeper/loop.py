@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from holdfast.core import registry
+from holdfast.core.digests import parse_iso
 from holdfast.core.events import Action, Decision, Plan
 from holdfast.core.evidence import Evidence, State, Verdict
 from holdfast.core.ports import Remedy
 from holdfast.core.promises import Promise
 from holdfast.keeper import live
-from holdfast.keeper.act import Outcome, act, reconcile
+from holdfast.keeper.act import Outcome, act, ended, reconcile
 from holdfast.keeper.alone import alone
 from holdfast.keeper.decide import Approval, decide
+from holdfast.keeper.judge import longest_age, observed
 from holdfast.keeper.keeping import Keeping
 from holdfast.keeper.observe import View, judge_all, observe, record_verdicts, unproven, verdict_of
 from holdfast.keeper.plan import Attempt, Situation, plan
 from holdfast.keeper.subjects import data_view, gate_view
 from holdfast.keeper.verify import GATED
+from holdfast.store import codec
 
 
 @dataclass(slots=True)
@@ -58,10 +62,7 @@ def look(keeping: Keeping) -> tuple[Verdict, ...]:
     """Observe and judge: the verdict on every promise, from evidence collected now where something is new."""
     keeping.accept()
     live.ingest_log(keeping)
-    dataset = keeping.ingest()
-    known = keeping.dataset()
-    view = data_view(keeping, known if known is not None else dataset)
-    _judge_stage(keeping, keeping.contract.at("data"), view)
+    _judge_stage(keeping, keeping.contract.at("data"), data_view(keeping, keeping.ingest()))
     _judge_champion(keeping)
     for promises, live_view in live.live_views(keeping):
         _judge_stage(keeping, promises, live_view)
@@ -96,21 +97,34 @@ def _known(keeping: Keeping, promise_id: str, view: View) -> bool:
 
 
 def current_verdicts(keeping: Keeping) -> tuple[Verdict, ...]:
-    """The latest verdict on every promise of the contract; one about an earlier model or dataset proves nothing now."""
-    champion = keeping.champion()
-    dataset = keeping.dataset()
+    """The latest verdict on every promise of the contract; one about an earlier model or dataset proves nothing now.
+
+    Nor does one about traffic whose last observation is older than the promise's window.
+    """
+    champion, dataset = keeping.champion(), keeping.dataset()
+    judged = champion.model if champion is not None else contender(keeping)
     found = []
     for promise in keeping.contract.promises:
         known = verdict_of(keeping, promise.id)
         if known is None:
             found.append(unproven(promise, "no evidence yet"))
-        elif promise.stage == "data" and dataset is not None and known["subject"] != dataset.digest:
+        elif promise.stage == "data" and (dataset is None or known["subject"] != dataset.digest):
             found.append(unproven(promise, "the data are new since it was judged"))
-        elif promise.stage != "data" and champion is not None and known["subject"] != champion.model:
-            found.append(unproven(promise, "the champion is new since it was judged"))
+        elif promise.stage != "data" and known["subject"] != judged:
+            what = "champion" if champion is not None else "contract, or the data,"
+            found.append(unproven(promise, f"the {what} is new since it was judged"))
         else:
-            found.append(_verdict(keeping, promise.at(str(promise.stage)), known))
+            found.append(_fresh(keeping, _verdict(keeping, promise, known)))
     return tuple(found)
+
+
+def _fresh(keeping: Keeping, verdict: Verdict) -> Verdict:
+    """The verdict, unproven if what was observed is too old to tell of now."""
+    age, deciding = longest_age(verdict.promise), verdict.deciding
+    if age is None or deciding is None or keeping.now - observed(deciding) <= age:
+        return verdict
+    reason = f"stale: the last observation is of {observed(deciding):%Y-%m-%d %H:%M:%S} UTC"
+    return replace(verdict, state=State.UNPROVEN, reason=reason)
 
 
 def _verdict(keeping: Keeping, promise: Promise, known: Mapping[str, object]) -> Verdict:
@@ -132,38 +146,48 @@ def situation(keeping: Keeping, verdicts: tuple[Verdict, ...]) -> Situation:
     """Everything that a plan depends on, read from the store."""
     champion = keeping.champion()
     dataset = keeping.dataset()
-    contender = keeping.store.state.get("contender", keeping.name)
-    fresh = live.labelled_rows(keeping, since=champion.since).height if champion is not None else 0
+    learnt = keeping.store.datasets.get(keeping.model(champion.model).dataset) if champion is not None else dataset
     return Situation(
         contract=keeping.contract,
         verdicts=verdicts,
         now=keeping.now,
         dataset=dataset.digest if dataset is not None else "",
         champion=champion.model if champion is not None else None,
-        contender=str(contender["model"]) if contender is not None and _current(keeping, contender) else None,
+        contender=contender(keeping),
         previous=live.previous_champions(keeping),
-        fresh_rows=fresh,
-        rows=dataset.rows if dataset is not None else 0,
+        fresh_rows=live.fresh_labels(keeping),
+        rows=learnt.rows if learnt is not None else 0,
         attempts=attempts(keeping),
+        held=last_held(keeping),
         train_seconds=keeping.contract.train.budget_s,
     )
 
 
-def _current(keeping: Keeping, contender: Mapping[str, object]) -> bool:
-    dataset = keeping.dataset()
-    contract = keeping.store.state.get("contract", keeping.name) or {}
-    return (
-        dataset is not None
-        and contender.get("dataset") == dataset.digest
-        and not contender.get("passed")
-        and (contender.get("contract") in (None, contract.get("digest")))
-    )
+def contender(keeping: Keeping) -> str | None:
+    """Id of the last candidate, if it failed under this contract and on this dataset version; then None stands in."""
+    dataset, known = keeping.dataset(), keeping.store.state.get("contender", keeping.name)
+    if known is None or dataset is None or known.get("passed") or known.get("dataset") != dataset.digest:
+        return None
+    return str(known["model"]) if known.get("contract") == keeping.contract.id else None
+
+
+def last_held(keeping: Keeping) -> dict[str, datetime]:
+    """When each promise of the contract last held, by its id."""
+    known = {each.id: (verdict_of(keeping, each.id) or {}).get("held") for each in keeping.contract.promises}
+    return {key: parse_iso(str(moment)) for key, moment in known.items() if moment is not None}
+
+
+#: So many tries of remedies are remembered: far more than a policy allows before a person is asked.
+TRIES = 200
 
 
 def attempts(keeping: Keeping) -> tuple[Attempt, ...]:
-    """Earlier tries of remedies, oldest first."""
+    """The latest tries of remedies, oldest first."""
     found = []
-    for event in keeping.store.journal.events(types=("action.finished", "action.failed"), model=keeping.name):
+    events = keeping.store.journal.events(
+        types=("action.finished", "action.failed"), model=keeping.name, newest_first=True, limit=TRIES
+    )
+    for event in reversed(list(events)):
         action = event.payload["action"]
         found.append(
             Attempt(
@@ -178,13 +202,13 @@ def attempts(keeping: Keeping) -> tuple[Attempt, ...]:
 
 
 def make_plan(keeping: Keeping, verdicts: tuple[Verdict, ...]) -> Plan:
-    """Plan for the verdicts, journalled when it is not the last one again."""
+    """Plan for the verdicts, journalled when it is not the last one again; an empty one only after another."""
     from holdfast.core.digests import plain
 
     remedies: dict[str, Remedy] = {each.name: each for each in registry.every("remedy")}
     found = plan(situation(keeping, verdicts), remedies)
-    last = keeping.store.state.get("plan", keeping.name)
-    if found.actions and (last is None or last.get("id") != found.id):
+    last = keeping.store.state.get("plan", keeping.name) or {}
+    if last.get("id") != found.id and (found.actions or last.get("plan", {}).get("actions")):
         keeping.store.journal.append("plan.made", {"id": found.id, "plan": plain(found)}, model=keeping.name)
     return found
 
@@ -193,7 +217,7 @@ def decide_all(
     keeping: Keeping, found: Plan, verdicts: tuple[Verdict, ...], *, person: str | None
 ) -> dict[str, Decision]:
     """Decisions by action key. `person` has seen the plan and said yes to all of it; None when nobody looked."""
-    said = approvals(keeping)
+    said = approvals(keeping, found)
     decisions: dict[str, Decision] = {}
     for action in found.actions:
         given = dict(said)
@@ -212,12 +236,29 @@ def decide_all(
     return decisions
 
 
-def approvals(keeping: Keeping) -> dict[str, Approval]:
-    """What people said so far, by action key."""
+def approvals(keeping: Keeping, found: Plan) -> dict[str, Approval]:
+    """What people said so far of the actions of a plan, by action key."""
+    said = {each.key: keeping.store.state.get("approval", each.key) for each in found.actions}
     return {
         key: Approval(key, str(data["decider"]), allowed=bool(data["allowed"]), reason=str(data.get("reason") or ""))
-        for key, data in keeping.store.state.all("approval", model=keeping.name).items()
+        for key, data in said.items()
+        if data is not None
     }
+
+
+def end_interrupted(keeping: Keeping, found: Plan) -> list[Outcome]:
+    """End the actions that a killed keeper started and that are not planned any more; they let nothing out.
+
+    Those that still are planned are carried out again, under the same key.
+    """
+    planned = {each.key for each in found.actions}
+    outcomes = []
+    for data in keeping.store.state.latest("action", model=keeping.name, limit=TRIES):
+        if data["state"] == "started" and data["key"] not in planned:
+            action = codec.decode(Action, data["action"])
+            outcomes.append(Outcome(action, "failed", text="interrupted, and by now no longer planned"))
+    keeping.store.journal.append_all(ended(keeping, each) for each in outcomes)
+    return outcomes
 
 
 def tick(keeping: Keeping, *, person: str | None = None, actions: bool = True) -> Tick:
@@ -250,6 +291,7 @@ def tick(keeping: Keeping, *, person: str | None = None, actions: bool = True) -
         seen = Tick(verdicts, found, decide_all(keeping, found, verdicts, person=person))
         if not actions:
             return seen
+        end_interrupted(keeping, found)
         for action in found.actions:
             decision = seen.decisions.get(action.key)
             if decision is not None and decision.allowed:

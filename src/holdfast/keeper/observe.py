@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,18 +10,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.core import registry
-from holdfast.core.digests import digest_of
-from holdfast.core.errors import HoldfastError
+from holdfast.core.digests import digest_of, iso
+from holdfast.core.errors import HoldfastError, LeaseLost, NotMeasurable, StoreUnavailable
 from holdfast.core.evidence import Evidence, State, Verdict
 from holdfast.core.ports import MeasureSpec
 from holdfast.core.promises import Promise
 from holdfast.core.subjects import Scored, Window
-from holdfast.keeper.cases import Case, argument_sets, slice_mask, slices
-from holdfast.keeper.judge import evidence_confidence, judge
+from holdfast.keeper.cases import MIN_SLICE, Case, argument_sets, slice_mask, slices
+from holdfast.keeper.judge import TOO_SMALL, evidence_confidence, judge, longest_age, small_text
 from holdfast.keeper.keeping import CODE, Keeping
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from holdfast.store import NewEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How often a live promise was looked at with the same subject, and which sequence of looks the last one was of.
+
+    Looks at a window that only grows, through one measure with an anytime-valid interval and as many cases, are one
+    sequence and spend the error of one look.
+    """
+
+    number: int = 0
+    sequence: str | None = None
+
+    def then(self, sequence: str | None) -> Look:
+        """The look after this one; None for one that is no part of a sequence."""
+        return self if sequence is not None and sequence == self.sequence else Look(self.number + 1, sequence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +63,16 @@ class View:
     window
         First and last moment of live observations.
     looks
-        How often each promise was looked at before, by promise id.
+        How often each promise was looked at before, by promise id, with what it then looked at.
     labels
         Labelled rows in a live window; None at other stages.
+    grows
+        Where the live window holds all that was seen of the subject so far, so that the next one only adds to it: the
+        moment it begins, as text. None for a window that slides.
+    elsewhere
+        Kind of subject, name of a dataset -> the subject, for promises that say ``on``; None where there is none.
+    spent
+        What `observe` looked at, by promise id, for `record_verdicts`.
     """
 
     stage: str
@@ -57,8 +82,11 @@ class View:
     give: Callable[[str], Any]
     status: str = "measured"
     window: tuple[datetime, datetime] | None = None
-    looks: dict[str, int] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
     labels: int | None = None
+    grows: str | None = None
+    elsewhere: Callable[[str, str], Any] | None = None
+    spent: dict[str, Look] = field(default_factory=dict)
 
 
 def observe(keeping: Keeping, promises: Sequence[Promise], view: View) -> list[tuple[Promise, list[Evidence]]]:
@@ -80,7 +108,10 @@ def observe(keeping: Keeping, promises: Sequence[Promise], view: View) -> list[t
 def judge_all(keeping: Keeping, evidence: Sequence[tuple[Promise, list[Evidence]]]) -> list[Verdict]:
     """Verdict on each promise, from its evidence."""
     now = keeping.now
-    return [judge(promise, pieces, spec=keeping.spec(promise), now=now) for promise, pieces in evidence]
+    return [
+        judge(promise, pieces, spec=keeping.spec(promise), now=now, max_age=longest_age(promise))
+        for promise, pieces in evidence
+    ]
 
 
 def measure_promise(keeping: Keeping, promise: Promise, view: View) -> list[Evidence]:
@@ -89,19 +120,54 @@ def measure_promise(keeping: Keeping, promise: Promise, view: View) -> list[Evid
     estimating = _estimator(spec, view, keeping)
     chosen, first = (estimating, (spec.name,)) if estimating is not None else (spec, ())
     try:
-        subject = view.give(chosen.subject)
-        cases = _cases(promise, view, chosen, subject)
+        subject = _subject(promise, view, chosen)
+        cases, small = _cases(promise, view, chosen, subject)
+    except _FATAL:
+        raise
     except HoldfastError as error:
         return [_failed(keeping, promise, view, Case(promise.args), str(error))]
-    look = view.looks.get(promise.id, 0) + 1
-    anytime = view.stage == "live" and chosen.anytime
-    sure = evidence_confidence(promise, cases=len(cases), look=look, anytime=anytime)
-    return [
-        _measure_case(
-            keeping, promise, view, case, spec=chosen, first=first, subject=subject, confidence=sure, anytime=anytime
-        )
-        for case in cases
-    ]
+    anytime = view.grows is not None and chosen.anytime
+    look = view.looks.get(promise.id, Look()).then(f"{view.grows}:{chosen.name}:{len(cases)}" if anytime else None)
+    view.spent[promise.id] = look
+    asked = _Asked(
+        keeping,
+        promise,
+        view,
+        spec=chosen,
+        first=first,
+        subject=subject,
+        small=small,
+        confidence=evidence_confidence(promise, cases=len(cases), look=look.number),
+        anytime=anytime,
+    )
+    return [_measure_case(asked, case) for case in cases]
+
+
+#: What is no failure of a measurement: the ground under the keeper went away.
+_FATAL = (LeaseLost, StoreUnavailable)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What is measured of every case of a promise."""
+
+    keeping: Keeping
+    promise: Promise
+    view: View
+    spec: MeasureSpec
+    first: tuple[str, ...]
+    subject: Any
+    small: list[str]
+    confidence: float
+    anytime: bool
+
+
+def _subject(promise: Promise, view: View, spec: MeasureSpec) -> Any:
+    if promise.on is None:
+        return view.give(spec.subject)
+    if view.elsewhere is None:
+        raise NotMeasurable(f"at stage {view.stage} nothing is measured on {promise.on}", expected="stage candidate")
+    return view.elsewhere(spec.subject, promise.on)
 
 
 def _estimator(spec: MeasureSpec, view: View, keeping: Keeping) -> MeasureSpec | None:
@@ -113,13 +179,21 @@ def _estimator(spec: MeasureSpec, view: View, keeping: Keeping) -> MeasureSpec |
     return registry.estimator_of(spec.name)
 
 
-def _cases(promise: Promise, view: View, spec: MeasureSpec, subject: Any) -> list[Case]:
+def _cases(promise: Promise, view: View, spec: MeasureSpec, subject: Any) -> tuple[list[Case], list[str]]:
     arguments = argument_sets(promise, view.columns)
+    if not arguments:
+        raise NotMeasurable("there is no feature column", expected="a column that * stands for")
+    if not promise.by:
+        return [Case(args) for args in arguments], []
     rows = _rows_of(spec.subject, subject)
-    if not promise.by or rows is None:
-        return [Case(args) for args in arguments]
-    chosen, _small = slices(rows, promise.by)
-    return [Case(args, each) for args in arguments for each in chosen]
+    if rows is None:
+        raise NotMeasurable(f"{spec.name} is not of rows: it has no slices", expected="a promise without 'by'")
+    chosen, small = slices(rows, promise.by)
+    if not chosen:
+        raise NotMeasurable(
+            f"no slice has {MIN_SLICE} rows" + (f"; {small_text(small)}" if small else ""), expected="more rows"
+        )
+    return [Case(args, each) for args in arguments for each in chosen], small
 
 
 def _rows_of(kind: str, subject: Any) -> pl.DataFrame | None:
@@ -132,20 +206,19 @@ def _rows_of(kind: str, subject: Any) -> pl.DataFrame | None:
     return subject.rows if kind == "scores" else None
 
 
-def _sliced(kind: str, subject: Any, case: Case) -> Any:
+def _sliced(subject: Any, case: Case) -> Any:
     if not case.slice:
         return subject
-    rows = _rows_of(kind, subject)
-    if rows is None:
-        return subject
-    mask = slice_mask(rows, case.slice)
     if isinstance(subject, Window):
-        return _sliced_window(subject, case, mask)
-    return subject.take(mask.to_numpy()) if isinstance(subject, Scored) else rows.filter(mask)
+        return _sliced_window(subject, case)
+    if isinstance(subject, Scored):
+        return subject.take(slice_mask(subject.rows, case.slice).to_numpy())
+    return subject.filter(slice_mask(subject, case.slice))
 
 
-def _sliced_window(window: Window, case: Case, mask: pl.Series) -> Window:
+def _sliced_window(window: Window, case: Case) -> Window:
     """The slice of both sides of a window."""
+    mask = slice_mask(window.current, case.slice)
     scored, chosen = window.reference_scored, mask.to_numpy()
     return Window(
         reference=window.reference.filter(slice_mask(window.reference, case.slice)),
@@ -156,30 +229,26 @@ def _sliced_window(window: Window, case: Case, mask: pl.Series) -> Window:
     )
 
 
-def _measure_case(
-    keeping: Keeping,
-    promise: Promise,
-    view: View,
-    case: Case,
-    *,
-    spec: MeasureSpec,
-    first: tuple[str, ...],
-    subject: Any,
-    confidence: float,
-    anytime: bool,
-) -> Evidence:
+def _measure_case(asked: _Asked, case: Case) -> Evidence:
+    keeping, promise, view = asked.keeping, asked.promise, asked.view
     seed = int(digest_of({"inputs": view.inputs, "promise": promise.claim, "case": case})[:16], 16)
     try:
-        value = spec.measure(
-            _sliced(spec.subject, subject, case),
-            (*first, *case.args),
+        value = asked.spec.measure(
+            _sliced(asked.subject, case),
+            (*asked.first, *case.args),
             dict(promise.options),
-            confidence=confidence,
+            confidence=asked.confidence,
             rng=np.random.default_rng(seed),
-            anytime=anytime,
+            anytime=asked.anytime,
         )
+    except _FATAL:
+        raise
     except HoldfastError as error:
         return _failed(keeping, promise, view, case, str(error))
+    except Exception as error:
+        # A measure from outside may raise anything: its promise is unproven then, and the others are judged.
+        return _failed(keeping, promise, view, case, f"{asked.spec.name} raised {type(error).__name__}: {error}")
+    notes = {**value.notes, **({TOO_SMALL: asked.small} if asked.small else {})}
     return Evidence(
         subject=view.subject,
         measure=promise.measure,
@@ -191,14 +260,14 @@ def _measure_case(
         value=value.value,
         low=value.low,
         high=value.high,
-        confidence=confidence,
+        confidence=asked.confidence,
         n=value.n,
         method=value.method,
-        status="estimated" if first else view.status,
+        status="estimated" if asked.first else view.status,
         window=view.window,
         inputs=view.inputs,
         code=CODE,
-        notes=value.notes,
+        notes={**notes, **({"on": promise.on} if promise.on is not None else {})},
     )
 
 
@@ -221,21 +290,49 @@ def _failed(keeping: Keeping, promise: Promise, view: View, case: Case, reason: 
 
 def record_verdicts(keeping: Keeping, verdicts: Sequence[Verdict], view: View) -> None:
     """Journal verdicts, all or nothing. What did not change since the last look is not said again."""
+    keeping.store.journal.append_all(verdict_events(keeping, verdicts, subject=view.subject, view=view))
+
+
+def verdict_events(
+    keeping: Keeping, verdicts: Sequence[Verdict], *, subject: str, view: View | None = None
+) -> list[NewEvent]:
+    """Events of the verdicts on a subject that are news; live ones carry how often their `view` was looked at."""
     from holdfast.store import NewEvent
 
     news = []
     for verdict in verdicts:
-        payload = verdict_payload(verdict, subject=view.subject)
-        known = verdict_of(keeping, verdict.promise.id)
-        if view.stage == "live":
-            payload["look"] = view.looks.get(verdict.promise.id, 0) + 1
-            payload["inputs"] = list(view.inputs)
-        if known is None or any(
-            known.get(key) != payload.get(key) for key in ("subject", "state", "evidence", "claim")
-        ):
+        known = verdict_of(keeping, verdict.promise.id) or {}
+        payload = verdict_payload(verdict, subject=subject)
+        # What was tried before the promise last held says nothing of why it is broken now.
+        payload["held"] = iso(keeping.now) if verdict.state is State.HELD else known.get("held")
+        if view is not None and view.stage == "live":
+            payload |= _looked(known, view, verdict.promise.id)
+        if any(known.get(key) != payload.get(key) for key in ("subject", "state", "evidence", "claim")):
             news.append(NewEvent("verdict.reached", payload, model=keeping.name))
-    if news:
-        keeping.store.journal.append_all(news)
+    return news
+
+
+#: So many subjects' looks are remembered with a verdict.
+_SUBJECTS = 50
+
+
+def _looked(known: Mapping[str, Any], view: View, promise_id: str) -> dict[str, Any]:
+    """What a live verdict says of its looks. A champion that comes back goes on counting where it stopped."""
+    look = view.spent.get(promise_id) or view.looks.get(promise_id) or Look()
+    others = [each for each in known.get("looks") or () if each[0] != view.subject]
+    return {
+        "looks": [*others[1 - _SUBJECTS :], [view.subject, look.number]],
+        "sequence": look.sequence,
+        "inputs": list(view.inputs),
+    }
+
+
+def looked(known: Mapping[str, Any] | None, subject: str) -> Look:
+    """How often a subject was looked at before, by the last verdict on a promise."""
+    if known is None:
+        return Look()
+    same = known.get("subject") == subject
+    return Look(int(dict(known.get("looks") or ()).get(subject, 0)), known.get("sequence") if same else None)
 
 
 def verdict_of(keeping: Keeping, promise_id: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from holdfast.core.contract import Contract
+from holdfast.core.digests import iso
 from holdfast.core.events import Action, Cost, Plan
 from holdfast.core.evidence import State, Verdict
 from holdfast.core.ports import Refusal, Remedy, RemedyContext
@@ -56,6 +57,8 @@ class Situation:
         Labelled rows since the champion was trained; rows it was trained on.
     attempts
         Earlier tries, oldest first; only those since the promise last held count.
+    held
+        When each promise last held, by its id.
     train_seconds
         Seconds that the last training took.
     """
@@ -70,6 +73,7 @@ class Situation:
     fresh_rows: int = 0
     rows: int = 0
     attempts: tuple[Attempt, ...] = field(default_factory=tuple)
+    held: Mapping[str, datetime] = field(default_factory=dict)
     train_seconds: float = 60.0
 
 
@@ -104,7 +108,7 @@ def _first_training(situation: Situation) -> Plan:
     contract = situation.contract
     about = f"{contract.id}:{situation.dataset}"
     tries = [each for each in situation.attempts if each.remedy == TRAIN and each.cause.startswith(about)]
-    waiting = _waiting(situation, tries)
+    waiting = _waiting(situation, tries, tries)
     if waiting is not None:
         return Plan(notes=(f"{TRAIN} not now: {waiting}",))
     action = Action(
@@ -116,7 +120,7 @@ def _first_training(situation: Situation) -> Plan:
         undo="withdraw the deployment; the registry keeps the model",
         reason=f"{contract.name} has no champion yet: search a model under the promises, package it, judge it",
         cost=Cost(seconds=contract.train.budget_s),
-        cause=f"{about}:{len(tries)}",
+        cause=_again(about, tries),
     )
     return Plan(actions=(action,))
 
@@ -124,6 +128,9 @@ def _first_training(situation: Situation) -> Plan:
 def _remedies(situation: Situation, broken: Sequence[Verdict], remedies: Mapping[str, Remedy]) -> Plan:
     actions: dict[str, Action] = {}
     notes: list[str] = []
+    if situation.champion is None and not broken:
+        missed = [each for each in situation.verdicts if each.state is State.UNPROVEN and each.promise.stage != "live"]
+        notes = [f"{each.promise.claim}: the last candidate did not prove it; a person is needed" for each in missed]
     for verdict in broken:
         action, considered = _remedy_for(situation, verdict, remedies)
         notes.extend(considered)
@@ -138,7 +145,9 @@ def _remedies(situation: Situation, broken: Sequence[Verdict], remedies: Mapping
 def _remedy_for(
     situation: Situation, verdict: Verdict, remedies: Mapping[str, Remedy]
 ) -> tuple[Action | None, list[str]]:
-    tried = _tried(situation, verdict)
+    earlier = [each for each in situation.attempts if each.claim == verdict.promise.claim]
+    failed = _failed(earlier)
+    tried = _since(failed, situation.held.get(verdict.promise.id))
     context = RemedyContext(
         contract=situation.contract,
         verdict=verdict,
@@ -154,11 +163,15 @@ def _remedy_for(
     proposed: list[Action] = []
     for name in sorted(remedies):
         answer = remedies[name].propose(context)
-        refusal = answer.reason if isinstance(answer, Refusal) else _waiting(situation, tried.get(name, []))
-        if refusal is not None:
-            notes.append(f"{verdict.promise.claim}: {name} not now: {refusal}")
-        elif isinstance(answer, Action):
-            proposed.append(replace(answer, cause=_cause(verdict, len(tried.get(name, [])))))
+        if isinstance(answer, Refusal):
+            notes.append(f"{verdict.promise.claim}: {name} not now: {answer.reason}")
+            continue
+        # A promise that held for a moment gives a remedy its attempts back, but not its next try at once.
+        waiting = _waiting(situation, tried.get(name, []), failed.get(name, []))
+        if waiting is not None:
+            notes.append(f"{verdict.promise.claim}: {name} not now: {waiting}")
+        else:
+            proposed.append(replace(answer, cause=_cause(verdict, [each for each in earlier if each.remedy == name])))
     if not proposed:
         return None, notes
     chosen = min(proposed, key=_preference(verdict.promise.remedies, tried))
@@ -181,12 +194,10 @@ def _preference(asked: Sequence[str], tried: Mapping[str, list[Attempt]]) -> Cal
     return key
 
 
-def _tried(situation: Situation, verdict: Verdict) -> dict[str, list[Attempt]]:
-    """Failed tries for this claim since one succeeded, by remedy."""
+def _failed(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
+    """Failed tries since one succeeded, by remedy."""
     found: dict[str, list[Attempt]] = {}
-    for attempt in situation.attempts:
-        if attempt.claim != verdict.promise.claim:
-            continue
+    for attempt in attempts:
         if attempt.restored:
             found.clear()
         else:
@@ -194,17 +205,30 @@ def _tried(situation: Situation, verdict: Verdict) -> dict[str, list[Attempt]]:
     return found
 
 
-def _waiting(situation: Situation, tries: Sequence[Attempt]) -> str | None:
-    """Why a remedy may not be tried again now: its attempts are spent, or its back-off (doubling) is not over."""
+def _since(tried: Mapping[str, list[Attempt]], held: datetime | None) -> dict[str, list[Attempt]]:
+    """Tries since the promise last held, by remedy."""
+    later = {name: [each for each in tries if held is None or each.time > held] for name, tries in tried.items()}
+    return {name: tries for name, tries in later.items() if tries}
+
+
+def _waiting(situation: Situation, tries: Sequence[Attempt], failed: Sequence[Attempt]) -> str | None:
+    """Why a remedy may not be tried again now: its attempts are spent, or its back-off (doubling) is not over.
+
+    `tries` are those that count, the last of `failed` begins the back-off.
+    """
     policy = situation.contract.policy
-    if not tries:
-        return None
     if len(tries) >= policy.attempts:
         return f"{len(tries)} tries did not restore the promise"
-    until = tries[-1].time + timedelta(seconds=policy.backoff_s * 2 ** (len(tries) - 1))
-    return f"tried {len(tries)} times; again after {until:%Y-%m-%d %H:%M:%S} UTC" if situation.now < until else None
+    if not failed:
+        return None
+    until = failed[-1].time + timedelta(seconds=policy.backoff_s * 2 ** max(0, len(tries) - 1))
+    return f"tried {len(failed)} times; again after {until:%Y-%m-%d %H:%M:%S} UTC" if situation.now < until else None
 
 
-def _cause(verdict: Verdict, tries: int) -> str:
-    evidence = verdict.deciding.id if verdict.deciding is not None else ""
-    return f"{evidence}:{tries}"
+def _cause(verdict: Verdict, tries: Sequence[Attempt]) -> str:
+    return _again(verdict.deciding.id if verdict.deciding is not None else "", tries)
+
+
+def _again(about: str, tries: Sequence[Attempt]) -> str:
+    """A cause that is another one after each try: what ended is never mistaken for what is to be done again."""
+    return f"{about}:{iso(tries[-1].time)}" if tries else f"{about}:"

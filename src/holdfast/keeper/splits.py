@@ -32,15 +32,20 @@ def holdout_mask(rows: pl.DataFrame, *, share: float, seed: int, by: Sequence[st
     seed
         Another seed, another split.
     by
-        Columns that identify what must not be torn apart: an id, a group.
+        Columns that identify what must not be torn apart: an id, a group. A row that lacks all of them stands for
+        itself.
     """
     import numpy as np
     import polars as pl
 
-    chosen = list(by) or rows.columns
-    texts = rows.select(
-        pl.concat_str([pl.col(each).cast(pl.String).fill_null("\x00") for each in chosen], separator="\x1f")
-    ).to_series()
+    def text(columns: Sequence[str]) -> pl.Expr:
+        return pl.concat_str([pl.col(each).cast(pl.String).fill_null("\x00") for each in columns], separator="\x1f")
+
+    place = text(rows.columns)
+    if by:
+        named = pl.any_horizontal(pl.col(each).is_not_null() for each in by)
+        place = pl.when(named).then(text(by)).otherwise(place)
+    texts = rows.select(place).to_series()
     salt = seed.to_bytes(8, "big", signed=False)
     places = np.fromiter(
         (
@@ -68,7 +73,7 @@ def check_table(rows: pl.DataFrame, contract: Contract, *, where: str) -> None:
     EmptyTable
         If it has no rows.
     DataError
-        If a column has no name, or the target holds a word where the task is about numbers.
+        If a column has no name, the target holds a word where the task is about numbers, or a weight is not positive.
     ColumnNotFound
         If the target, or a column with a role, is not there; suggests the nearest.
     UnusableTarget
@@ -102,9 +107,32 @@ def check_table(rows: pl.DataFrame, contract: Contract, *, where: str) -> None:
                 where=where,
                 expected=one_of(classes, contract.positive),
             )
+    if roles.weight is not None:
+        row_weights(rows, roles.weight, where=where)
     if roles.id is not None and rows[roles.id].is_duplicated().any():
         twice = rows.filter(pl.col(roles.id).is_duplicated()).height
         raise DuplicateIds(f"{twice} rows share an id in {roles.id!r}", where=where, expected="each id once")
+
+
+def row_weights(rows: pl.DataFrame, column: str, *, where: str) -> np.ndarray:
+    """Weight of each row, shape (n,) float64; a missing one is 1.
+
+    Raises
+    ------
+    DataError
+        If a weight is no positive number; names the first one's row.
+    """
+    import polars as pl
+
+    found = typed(rows.select(column), {column: "number"}, where=where)[column].fill_nan(None).fill_null(1.0)
+    wrong = (~(found.is_finite() & (found > 0))).arg_true()
+    if len(wrong):
+        raise DataError(
+            f"weight {found[wrong[0]]} in column {column!r}",
+            where=f"{where}: row {wrong[0]}",
+            expected="a positive number",
+        )
+    return found.cast(pl.Float64).to_numpy()
 
 
 def known_labels(rows: pl.DataFrame, target: str) -> pl.DataFrame:

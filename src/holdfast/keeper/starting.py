@@ -71,8 +71,8 @@ def starter_contract(
     if chosen not in _QUALITY:
         raise InvalidValue(f"task {chosen!r}", expected=one_of(_QUALITY if chosen in TASKS else TASKS, chosen))
     if chosen == "binary" and positive is None:
-        counts = class_names(values).value_counts(sort=True)
-        positive = str(counts[target][-1])
+        counts = class_names(values).rename("class").value_counts().sort("count", "class", descending=[True, False])
+        positive = str(counts["class"][-1])
     return _text(rows.height, _place(location, folder), target=target, name=name, task=chosen, positive=positive)
 
 
@@ -108,7 +108,7 @@ def _text(rows: int, place: str, *, target: str, name: str, task: str, positive:
 # A contract to begin from: tighten its bounds, add promises, then `holdfast plan`.
 holdfast: 1
 model:
-  name: {name}
+  name: {json.dumps(name)}
   task: {task}
   target: {json.dumps(target, ensure_ascii=False)}{positive_line}
 data:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.core.contract import Contract
 from holdfast.core.errors import NotMeasurable
 from holdfast.core.models import CLASSIFICATION, ModelSchema
 from holdfast.core.subjects import Model, Scored, Traffic
@@ -44,7 +45,7 @@ def data_view(keeping: Keeping, dataset: DatasetVersion) -> View:
     )
 
 
-def scored(model: LoadedModel, rows: pl.DataFrame, *, target: str, positive: str | None, keep: Any = None) -> Scored:
+def scored(model: LoadedModel, rows: pl.DataFrame, *, contract: Contract) -> Scored:
     """A model's answers on labelled rows, beside the truth.
 
     Parameters
@@ -53,14 +54,10 @@ def scored(model: LoadedModel, rows: pl.DataFrame, *, target: str, positive: str
         The loaded model.
     rows
         Shape (n, columns): features and target.
-    target
-        Target column.
-    positive
-        Positive class of a binary task.
-    keep
-        Columns to keep for slices and groups; None keeps all.
+    contract
+        Its target, positive class, and the column of groups (of a ranking or a forecast).
     """
-    schema = model.schema
+    schema, target, group = model.schema, contract.target, contract.data.roles.group
     score, decision = model.decide(rows)
     classify = schema.task in CLASSIFICATION
     truth = class_names(rows[target]).to_numpy() if classify else rows[target].cast(float).to_numpy()
@@ -68,10 +65,11 @@ def scored(model: LoadedModel, rows: pl.DataFrame, *, target: str, positive: str
         task=schema.task,
         truth=truth.astype(object) if classify else truth,
         score=score,
-        rows=rows if keep is None else rows.select(keep),
+        rows=rows,
         decision=decision,
         classes=schema.classes,
-        positive=positive,
+        positive=contract.positive,
+        group=rows[group].to_numpy() if group is not None and not classify and group in rows.columns else None,
     )
 
 
@@ -79,17 +77,26 @@ def gate_view(keeping: Keeping, model_id: str, dataset: str, *, stage: str, pack
     """View of a candidate and its package on the held-out rows, for the stages candidate and package."""
     version = keeping.model(model_id)
     folder = keeping.store.models.package_folder(package)
-    _, held = keeping.split(dataset)
+    learnt, held = keeping.split(dataset, model=model_id)
     loaded = load_model(folder, version.schema)
 
     @functools.cache
+    def elsewhere(kind: str, name: str) -> Any:
+        rows = learnt if name == "train" else held
+        if rows.height == 0:
+            raise NotMeasurable(f"there are no {name} rows", expected="another holdout, or more rows")
+        if kind == "scores":
+            return scored(loaded, rows, contract=keeping.contract)
+        if kind == "rows":
+            return rows
+        raise NotMeasurable(f"a {kind} is not of rows", expected="a promise without 'on'")
+
+    @functools.cache
     def give(kind: str) -> Any:
+        if kind in ("scores", "rows"):
+            return elsewhere(kind, "holdout")
         if held.height == 0:
             raise NotMeasurable("no rows are held out", expected="a larger holdout, or more rows")
-        if kind == "scores":
-            return scored(loaded, held, target=keeping.contract.target, positive=keeping.contract.positive)
-        if kind == "rows":
-            return held
         if kind == "model":
             return _model(keeping, loaded, version.schema, held, package)
         if kind == "traffic":
@@ -99,9 +106,10 @@ def gate_view(keeping: Keeping, model_id: str, dataset: str, *, stage: str, pack
     return View(
         stage=stage,
         subject=model_id,
-        inputs=(model_id, dataset, package),
+        inputs=(model_id, dataset, package, keeping.split_digest(model_id)),
         columns=version.schema.names,
         give=give,
+        elsewhere=elsewhere if stage == "candidate" else None,
     )
 
 

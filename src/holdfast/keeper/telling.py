@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.core.digests import iso
-from holdfast.core.errors import UnknownName, one_of
+from holdfast.core.errors import UnknownName, nearest, one_of
 from holdfast.core.events import Event
 from holdfast.core.evidence import Evidence, Verdict
 from holdfast.core.promises import Promise
@@ -96,6 +96,8 @@ def find(keeping: Keeping, words: str) -> Promise:
     if len(near) == 1:
         return near[0]
     names = [f"{each.stage}: {each.claim}" for each in (near or promises)]
+    if not near and nearest(words, measures := {each.measure for each in promises}) is not None:
+        names = sorted(measures)
     what = "no promise" if not near else f"{len(near)} promises fit"
     raise UnknownName(f"{what} {words!r}", expected=one_of(names, None if near else words))
 

@@ -24,6 +24,7 @@ from holdfast.core.promises import Promise
 from holdfast.core.units import show
 from holdfast.engine import Engine, Limits, Step, step
 from holdfast.keeper.keeping import CODE, Keeping
+from holdfast.keeper.splits import row_weights
 from holdfast.keeper.subjects import SAMPLE
 from holdfast.store import codec
 from holdfast.store.files import inside
@@ -109,6 +110,17 @@ def pack_model(packager: str, trained: dict[str, Any], sample: pl.DataFrame, ver
         }
 
 
+def _weights(keeping: Keeping, rows: pl.DataFrame, asked: np.ndarray | None) -> np.ndarray | None:
+    """Weight of each training row: the contract's column times what a remedy asks for; None where neither is."""
+    if asked is not None and asked.shape != (rows.height,):
+        raise TrainingFailed(f"weights of shape {asked.shape}", expected=f"one for each of {rows.height} training rows")
+    column = keeping.contract.data.roles.weight
+    if column is None:
+        return asked
+    own = row_weights(rows, column, where=keeping.name)
+    return own if asked is None else own * asked
+
+
 def _roles(contract: Contract) -> dict[str, Any]:
     """Settings that follow from the contract's roles: rows of one group stay in one fold."""
     group = contract.data.roles.group
@@ -158,6 +170,8 @@ def train(
         If the trainer raised an error; its text is in it.
     ParityFailed
         If the export does not answer as the original does.
+    TrainingFailed
+        If there is not one weight for each training row.
     """
     contract = keeping.contract
     rows, held = keeping.split(dataset)
@@ -176,7 +190,13 @@ def train(
         "code": CODE,
         "warm_start": plain(parent.parameters) if parent is not None else None,
     }
-    params = {"trainer": contract.train.trainer, "rows": rows, "holdout": held, "asked": asked, "weights": weights}
+    params = {
+        "trainer": contract.train.trainer,
+        "rows": rows,
+        "holdout": held,
+        "asked": asked,
+        "weights": _weights(keeping, rows, weights),
+    }
     budget = contract.train.budget_s
     text = f"training {keeping.name} within {show(budget, 'seconds')}"
     with (
@@ -206,8 +226,13 @@ def register(
     parent: str | None,
     reason: str,
     sample: pl.DataFrame,
+    split_of: str | None = None,
 ) -> ModelVersion:
-    """Put a trained model into the registry and make the contract's packages of it."""
+    """Put a trained model into the registry and make the contract's packages of it.
+
+    `split_of` is the model that it was derived from and whose held-out rows are its own; None where it was trained on
+    the rows that the contract's split leaves.
+    """
     version = ModelVersion(
         name=keeping.name,
         schema=codec.decode(ModelSchema, trained["schema"]),
@@ -219,6 +244,8 @@ def register(
         parent=parent,
         reason=reason,
     )
+    # A model that was trained here is split as the contract says now; one that a remedy derived, as its parent was.
+    keeping.remember_split(version.id, split_of)
     packed = [(kind, _packed(keeping, kind, trained, version, sample)) for kind in keeping.contract.packages]
     with _written(trained["files"]) as paths:
         keeping.store.models.register(version, paths)

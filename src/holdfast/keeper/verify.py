@@ -87,6 +87,7 @@ def gate(
             "model": model,
             "package": package,
             "dataset": dataset,
+            "contract": keeping.contract.id,
             "action": action,
             "passed": found.passed,
             "verdicts": [verdict_payload(each, subject=model) for each in verdicts],

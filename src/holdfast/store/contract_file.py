@@ -25,7 +25,7 @@ from holdfast.core.errors import (
 )
 from holdfast.core.grammar import parse
 from holdfast.core.models import TASKS
-from holdfast.core.promises import STAGES, Promise, from_mapping
+from holdfast.core.promises import DATASETS, STAGES, Promise, from_mapping
 from holdfast.core.units import quantity
 
 if TYPE_CHECKING:
@@ -373,7 +373,7 @@ def _contract(parsed: _File, document: _Document) -> Contract:
                     label_delay_s=delay,
                 ),
             ),
-            promises=tuple(_promises(parsed.promises, document)),
+            promises=tuple(_promises(parsed.promises, document, data.test)),
             train=TrainSpec(trainer=train.trainer, budget_s=budget, seed=train.seed, settings=dict(train.settings)),
             packages=tuple(parsed.packages),
             targets=tuple(parsed.targets),
@@ -427,21 +427,23 @@ def _class_name(value: str | float | bool) -> str:
     return str(value)
 
 
-def _promises(given: _Staged | _Promises, document: _Document) -> Iterator[Promise]:
+def _promises(given: _Staged | _Promises, document: _Document, test: str | None) -> Iterator[Promise]:
     if isinstance(given, _Staged):
         for stage in STAGES:
             for index, each in enumerate(getattr(given, stage)):
-                yield _promise(each, stage, document.where(("promises", stage, index)))
+                yield _promise(each, stage, document.where(("promises", stage, index)), test)
     else:
         for index, each in enumerate(given):
-            yield _promise(each, None, document.where(("promises", index)))
+            yield _promise(each, None, document.where(("promises", index)), test)
 
 
-def _promise(given: str | _PromiseMapping, stage: str | None, where: str) -> Promise:
+def _promise(given: str | _PromiseMapping, stage: str | None, where: str, test: str | None) -> Promise:
     if isinstance(given, str):
         promise = parse(given, where=where)
     else:
         promise = from_mapping({**given.model_dump(), **(given.model_extra or {})}, where=where)
+    if promise.on == "test" and test is None:
+        raise InvalidValue("the contract has no test rows", where=where, expected="a file in data.test, or on holdout")
     return check_promise(promise, stage=stage, where=where)
 
 
@@ -456,12 +458,20 @@ def check_promise(promise: Promise, *, stage: str | None = None, where: str | No
         If nobody registered its measure or a remedy.
     UnitMismatch, InvalidValue
         As `MeasureSpec.check` raises them.
+    InvalidValue
+        If it is to be measured on rows that nobody keeps, or sliced where there are no rows.
     """
     spec = registry.get("measure", promise.measure, where=where)
     if stage is None:
         stage = "live" if promise.over is not None and "live" in spec.stages else spec.stages[0]
     promise = promise.at(stage)
     spec.check(promise, where=where)
+    if promise.on is not None and promise.on not in DATASETS:
+        raise InvalidValue(f"no dataset {promise.on!r}", where=where, expected=one_of(DATASETS, promise.on))
+    if promise.on is not None and stage != "candidate":
+        raise InvalidValue(f"'on {promise.on}' at stage {stage}", where=where, expected="a promise of stage candidate")
+    if promise.by and spec.subject not in ("rows", "scores", "window"):
+        raise InvalidValue(f"{spec.name} is not of rows: it has no slices", where=where, expected="no 'by'")
     for name in promise.remedies:
         registry.get("remedy", name, where=where)
     return promise

@@ -46,7 +46,9 @@ def model_size(model: Model) -> Value:
     cost=0.0,
 )
 def parity(model: Model) -> Value:
-    """Greatest difference of a probability (or a prediction) of the package from the original's; exact on its rows.
+    """Greatest difference of an answer from the original's: of a probability, or of a prediction in their spread.
+
+    Exact on the rows it was measured on. The spread is the standard deviation of the original's predictions.
 
     Raises
     ------

@@ -128,10 +128,18 @@ def _parity(
         meant = _decision(wanted, schema, threshold)
     if wanted.shape != score.shape:
         raise InvalidValue(f"original of shape {wanted.shape}", where="parity", expected=f"shape {score.shape}")
-    parity = {"max_difference": float(np.abs(score - wanted).max()), "rows": float(sample.height)}
+    parity = {
+        "max_difference": float(np.abs(score - wanted).max() / _scale(wanted, schema)),
+        "rows": float(sample.height),
+    }
     if schema.task in CLASSIFICATION:
         parity["label_flips"] = float(np.mean(np.asarray(decision) != np.asarray(meant)))
     return parity
+
+
+def _scale(wanted: np.ndarray, schema: ModelSchema) -> float:
+    """What a difference is measured in: probabilities as they are, predictions by their spread (1 where it is 0)."""
+    return 1.0 if schema.task in CLASSIFICATION else float(wanted.std()) or 1.0
 
 
 def _decision(score: np.ndarray, schema: ModelSchema, threshold: float) -> np.ndarray | None:
