@@ -255,7 +255,7 @@ def test_telling_the_mirror_is_a_piece_of_progress(trained: Project, monkeypatch
     trained.progress = lambda share, text: told.append(text)
     assert trained.mirror() == 0
     assert told == []
-    monkeypatch.setattr(trained.store.outbox, "mirror", object())
-    monkeypatch.setattr(trained.store.outbox, "sync", lambda: 3)
+    monkeypatch.setattr(type(trained.store.outbox), "mirror", object())
+    monkeypatch.setattr(type(trained.store.outbox), "sync", lambda self: 3)
     assert trained.mirror() == 3
     assert told == ["telling MLflow what is new"]

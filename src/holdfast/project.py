@@ -321,7 +321,8 @@ class Project:
         Parameters
         ----------
         person
-            Who has seen the plan and said yes to it; None leaves it to the policy.
+            Who has seen the plan and said yes to it; None leaves it to the policy. A later plan, made after the first
+            was carried out, is not covered.
 
         Raises
         ------
@@ -337,6 +338,8 @@ class Project:
         with alone(keeping):
             while True:
                 seen = tick(keeping, person=person)
+                # A yes is to the plan that was seen; what follows from it is for the policy, or for another yes.
+                person = None
                 done.extend(seen.outcomes)
                 # Every round either did something new or is the last one: an action's key is never used twice.
                 if not any(each.begun for each in seen.outcomes):

@@ -146,6 +146,7 @@ def test_an_interrupted_action_that_is_no_longer_planned_is_ended_and_let_nothin
     trained.apply()
     (ended,) = trained.store.journal.events(types=("action.failed",))
     assert ended.payload["outcome"]["text"] == "interrupted, and by now no longer planned"
+    assert ended.payload["outcome"]["state"] == "interrupted"
     assert trained.champion.model == first
 
 

@@ -18,16 +18,16 @@ from holdfast.project import Project
 Log = Callable[..., list[str]]
 
 
+def on_traffic(seen: Any, measure: str) -> Any:
+    return next(e for e in seen.verdicts if e.promise.measure == measure and e.promise.stage == "live")
+
+
 def states(seen: Any, measure: str) -> State:
-    return next(
-        each.state for each in seen.verdicts if each.promise.measure == measure and each.promise.stage == "live"
-    )
+    return on_traffic(seen, measure).state
 
 
 def reason(seen: Any, measure: str) -> str:
-    return next(
-        each.reason for each in seen.verdicts if each.promise.measure == measure and each.promise.stage == "live"
-    )
+    return on_traffic(seen, measure).reason
 
 
 def test_evidence_of_a_window_of_rows_is_stale_after_a_day(
@@ -308,3 +308,10 @@ def test_a_verdict_that_nothing_decided_stays_as_it_is(trained: Project) -> None
     trained.store.journal.append("verdict.reached", bare, model="tumour")
     found = trained.why("recall")
     assert (found["verdict"], found["evidence_trail"], found["value"]) == ("unproven", [], None)
+
+
+def test_verdicts_on_earlier_data_prove_nothing_of_new_ones(trained: Project, tumours: pl.DataFrame) -> None:
+    kept = trained.keeping()
+    kept.choose(kept.add_rows(kept.dataset(), tumours.slice(300, 20), newest=20, reason="more came"))
+    found = {each["reason"] for each in trained.status()["promises"] if each["stage"] == "data"}
+    assert found == {"the data are new since it was judged"}

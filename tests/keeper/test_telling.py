@@ -12,8 +12,8 @@ import pytest
 from holdfast.core.errors import UnknownName
 from holdfast.core.events import Event
 from holdfast.keeper.loop import attempts, contender, last_held
-from holdfast.keeper.telling import TOLD, find, in_production, tell
 from holdfast.keeper.telling import _WORDS as WORDS
+from holdfast.keeper.telling import TOLD, find, in_production, tell
 from holdfast.project import Project
 from holdfast.store import NewEvent
 

@@ -75,6 +75,8 @@ def init(
     _folder: Path | None,
 ) -> int:
     """Make a project folder with a contract to begin from: for your --data and --target, or an --example."""
+    if example is not None and (data is not None or target is not None):
+        raise click.UsageError("--example brings its own data and target. Expected either it, or --data and --target.")
     from holdfast.demo import start
     from holdfast.project import init as make
 

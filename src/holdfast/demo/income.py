@@ -120,7 +120,7 @@ def _people(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def mirror_folders() -> list[Path]:
-    """Folders that may hold the data: `HOLDFAST_MIRROR`, then `shared/data` beside the checkout (or where one stands)."""
+    """Folders that may hold the data: `HOLDFAST_MIRROR`, then `shared/data` beside the checkout or this folder."""
     import holdfast
 
     named = os.environ.get("HOLDFAST_MIRROR")

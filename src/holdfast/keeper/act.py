@@ -34,8 +34,8 @@ class Outcome:
         The action.
     state
         ``restored`` (done, verified, let out), ``not restored`` (done, but a gate was not held: nothing was let out),
-        ``failed`` (an error stopped it), ``already done``, or ``stale`` (what it would act on was replaced since it
-        was planned: not begun).
+        ``failed`` (an error stopped it), ``interrupted`` (its keeper was ended), ``already done``, or ``stale`` (what
+        it would act on was replaced since it was planned: not begun).
     model
         Id of the model version that it made, if any.
     text
@@ -113,7 +113,7 @@ def ended(keeping: Keeping, outcome: Outcome) -> NewEvent:
     from holdfast.store import NewEvent
 
     return NewEvent(
-        "action.failed" if outcome.state == "failed" else "action.finished",
+        "action.failed" if outcome.state in ("failed", "interrupted") else "action.finished",
         {
             "key": outcome.action.key,
             "action": plain(outcome.action),

@@ -188,6 +188,9 @@ def attempts(keeping: Keeping) -> tuple[Attempt, ...]:
         types=("action.finished", "action.failed"), model=keeping.name, newest_first=True, limit=TRIES
     )
     for event in reversed(list(events)):
+        if event.payload["outcome"]["state"] == "interrupted":
+            # Nobody knows what it would have done: no reason to wait, or to give the remedy up.
+            continue
         action = event.payload["action"]
         found.append(
             Attempt(
@@ -256,7 +259,7 @@ def end_interrupted(keeping: Keeping, found: Plan) -> list[Outcome]:
     for data in keeping.store.state.latest("action", model=keeping.name, limit=TRIES):
         if data["state"] == "started" and data["key"] not in planned:
             action = codec.decode(Action, data["action"])
-            outcomes.append(Outcome(action, "failed", text="interrupted, and by now no longer planned"))
+            outcomes.append(Outcome(action, "interrupted", text="interrupted, and by now no longer planned"))
     keeping.store.journal.append_all(ended(keeping, each) for each in outcomes)
     return outcomes
 

@@ -29,7 +29,7 @@ def opened(location: str) -> Path:
         if not path.exists():
             near = nearest(path.name, _beside(path))
             raise UnreadableData(
-                "no such file", where=location, expected=f"such as {near!r} beside it" if near else None
+                "no such file", where=location, expected=f"such as {near!r} beside it" if near else "a file of rows"
             )
         if path.stat().st_size == 0:
             raise UnreadableData("the file is empty (0 bytes)", where=location, expected="a heading and rows")
