@@ -355,3 +355,27 @@ def test_a_plan_is_journalled_once_and_its_end_too(
     remedies()
     trained.plan()
     assert trained.store.state.get("plan", "tumour")["plan"]["actions"] == []
+
+
+def test_what_was_interrupted_is_done_once_it_is_planned_again_on_the_same_evidence(
+    trained: Project,
+    tumours: pl.DataFrame,
+    log: Callable[..., list[str]],
+    twin: Callable[..., str],
+    remedies: Callable[..., None],
+    obedient: Callable[..., Any],
+) -> None:
+    def killed(action: Action, bench: object) -> str:
+        raise Killed
+
+    other = twin(trained)
+    remedies(obedient(killed))
+    broken_champion(trained, log, tumours.slice(300, 60))
+    with pytest.raises(Killed):
+        trained.apply()
+    remedies()
+    trained.apply()
+    remedies(obedient(lambda action, bench: other))
+    assert [each.state for each in trained.apply().outcomes] == ["restored"]
+    assert trained.champion.model == other
+    check_whole(trained)

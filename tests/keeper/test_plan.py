@@ -203,3 +203,20 @@ def test_a_candidate_that_proved_too_little_is_left_to_a_person() -> None:
 def test_a_verdict_without_evidence_has_a_cause_all_the_same() -> None:
     bare = Verdict(LIVE, State.BROKEN)
     assert plan(situation(bare), remedies(CHEAP)).actions[0].cause == ":"
+
+
+def test_an_interrupted_try_costs_no_attempt_and_no_back_off_but_is_another_action() -> None:
+    contract = replace(CONTRACT, policy=PolicySpec(attempts=1))
+    stopped = Attempt("cheap", LIVE.claim, NOW, restored=False, interrupted=True)
+    state = situation(broken(), contract=contract)
+    first = plan(state, remedies(CHEAP)).actions[0]
+    again = plan(replace(state, attempts=(stopped,)), remedies(CHEAP)).actions[0]
+    assert first.key != again.key
+
+
+def test_an_interrupted_training_is_begun_again_at_once() -> None:
+    stopped = Attempt("train", "", NOW, restored=False, cause=f"{CONTRACT.id}:d:", interrupted=True)
+    first = plan(situation(champion=None), {}).actions[0]
+    again = plan(situation(champion=None, attempts=(stopped,)), {}).actions[0]
+    assert again.remedy == "train"
+    assert first.key != again.key

@@ -188,9 +188,6 @@ def attempts(keeping: Keeping) -> tuple[Attempt, ...]:
         types=("action.finished", "action.failed"), model=keeping.name, newest_first=True, limit=TRIES
     )
     for event in reversed(list(events)):
-        if event.payload["outcome"]["state"] == "interrupted":
-            # Nobody knows what it would have done: no reason to wait, or to give the remedy up.
-            continue
         action = event.payload["action"]
         found.append(
             Attempt(
@@ -198,6 +195,7 @@ def attempts(keeping: Keeping) -> tuple[Attempt, ...]:
                 claim=str(action["promise"]),
                 time=event.time,
                 restored=event.payload["outcome"]["state"] == "restored",
+                interrupted=event.payload["outcome"]["state"] == "interrupted",
                 cause=str(action["cause"]),
             )
         )

@@ -24,13 +24,18 @@ _ORDER = ("data", "candidate", "package", "live")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One earlier try of a remedy for a claim."""
+    """One earlier try of a remedy for a claim.
+
+    What one that was interrupted would have done nobody knows: it is no reason to wait, or to give the remedy up. But
+    it ended, so the next try is another action.
+    """
 
     remedy: str
     claim: str
     time: datetime
     restored: bool
     cause: str = ""
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,8 @@ def _first_training(situation: Situation) -> Plan:
     contract = situation.contract
     about = f"{contract.id}:{situation.dataset}"
     tries = [each for each in situation.attempts if each.remedy == TRAIN and each.cause.startswith(about)]
-    waiting = _waiting(situation, tries, tries)
+    failed = [each for each in tries if not each.interrupted]
+    waiting = _waiting(situation, failed, failed)
     if waiting is not None:
         return Plan(notes=(f"{TRAIN} not now: {waiting}",))
     action = Action(
@@ -200,7 +206,7 @@ def _failed(attempts: Sequence[Attempt]) -> dict[str, list[Attempt]]:
     for attempt in attempts:
         if attempt.restored:
             found.clear()
-        else:
+        elif not attempt.interrupted:
             found.setdefault(attempt.remedy, []).append(attempt)
     return found
 
