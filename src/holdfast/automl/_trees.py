@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: LightGBM's kZeroThreshold.
 ZERO = np.float32(1e-35)
 
+#: What LightGBM reads an infinite number as, and the threshold that parts all numbers from what is missing.
+ENDLESS = 1e300
+
 
 def rounded_down(thresholds: np.ndarray) -> np.ndarray:
     """Greatest float32 not above each float64, shape kept.
@@ -37,8 +40,12 @@ def rounded_down(thresholds: np.ndarray) -> np.ndarray:
 
 
 def branching(thresholds: np.ndarray) -> np.ndarray:
-    """Float32 thresholds that ask a float32 number what LightGBM asks it: a number within `ZERO` of 0 is read as 0."""
+    """Float32 thresholds that ask a float32 number what LightGBM asks it.
+
+    A number within `ZERO` of 0 is read as 0, an infinite one as `ENDLESS`, which no threshold of that size is below.
+    """
     near = rounded_down(thresholds)
+    near[thresholds >= ENDLESS] = np.inf
     near[(near < 0.0) & (near >= -ZERO)] = np.nextafter(-ZERO, np.float32(-np.inf))
     near[(near >= 0.0) & (near < ZERO)] = ZERO
     return near
