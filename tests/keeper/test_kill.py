@@ -63,7 +63,8 @@ def test_a_keeper_killed_twenty_times_loses_nothing_and_does_nothing_twice(
     first = trained.champion.model
     trained.close()
     with served(folder) as port:
-        traffic = Traffic(port, second_clinic(tumours.slice(300)))
+        # Twice: a change so large that it is proven however often a keeper looked.
+        traffic = Traffic(port, second_clinic(second_clinic(tumours.slice(300))))
         traffic.start()
         for _ in range(KILLS):
             keeper = start_up(folder)

@@ -315,3 +315,30 @@ def test_verdicts_on_earlier_data_prove_nothing_of_new_ones(trained: Project, tu
     kept.choose(kept.add_rows(kept.dataset(), tumours.slice(300, 20), newest=20, reason="more came"))
     found = {each["reason"] for each in trained.status()["promises"] if each["stage"] == "data"}
     assert found == {"the data are new since it was judged"}
+
+
+def test_a_window_that_was_hardly_renewed_is_not_looked_at_again(
+    clocked: tuple[Project, Any], tumours: pl.DataFrame, log: Log
+) -> None:
+    project, clock = clocked
+    log(project, tumours.slice(300, 60))
+    first = on_traffic(project.plan(), "accuracy")
+    log(project, tumours.slice(360, 2))
+    assert on_traffic(project.plan(), "accuracy").evidence == first.evidence
+    log(project, tumours.slice(362, 8))
+    assert on_traffic(project.plan(), "accuracy").evidence != first.evidence
+
+
+def test_quality_is_judged_by_the_rows_whose_labels_had_the_time_to_come(
+    clocked: tuple[Project, Any], tumours: pl.DataFrame, log: Log
+) -> None:
+    project, clock = clocked
+    contract = project.folder / "holdfast.yaml"
+    contract.write_text(contract.read_text().replace("  id: case\n", "  id: case\n  label_delay: 7 d\n"))
+    log(project, tumours.slice(300, 60))
+    clock.forward(days=8)
+    log(project, tumours.slice(360, 100), labels=False)
+    seen = project.plan()
+    assert on_traffic(seen, "accuracy").deciding.status == "measured"
+    assert on_traffic(seen, "accuracy").deciding.n == 60
+    assert on_traffic(seen, "wasserstein").deciding.n == 100

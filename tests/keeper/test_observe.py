@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,6 +41,7 @@ def keeping(spec: MeasureSpec | None = None, *, min_labels: int = 10) -> Any:
         now=NOW,
         contract=SimpleNamespace(min_labels=min_labels),
         spec=lambda promise: spec or registry.get("measure", promise.measure),
+        late=lambda promise: timedelta(0),
     )
 
 

@@ -150,13 +150,16 @@ def observed(evidence: Evidence) -> datetime:
     return evidence.time if evidence.window is None else evidence.window[1]
 
 
-def longest_age(promise: Promise) -> timedelta | None:
-    """Age at which evidence on a promise is stale: its window, a day for a window of rows; None where it never is."""
+def longest_age(promise: Promise, *, late: timedelta = timedelta(0)) -> timedelta | None:
+    """Age at which evidence on a promise is stale: its window, a day for a window of rows; None where it never is.
+
+    `late` is how late the labels come that it needs: so much older its observations may be.
+    """
     if promise.stage != "live":
         return None
     if promise.over is None or promise.over.dimension != "time":
-        return DAY
-    return timedelta(seconds=promise.over.base)
+        return DAY + late
+    return timedelta(seconds=promise.over.base) + late
 
 
 def evidence_confidence(promise: Promise, *, cases: int, look: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -313,6 +313,11 @@ class Keeping:
         if found is None:
             raise NotFound(f"no {kind} package of model {model_id[:12]}", expected="holdfast apply")
         return str(found["id"])
+
+    def late(self, promise: Promise) -> timedelta:
+        """How late the labels come that a promise needs; nothing for one that needs none."""
+        needs = self.spec(promise).subject == "scores"
+        return timedelta(seconds=self.contract.data.roles.label_delay_s if needs else 0.0)
 
     def spec(self, promise: Promise) -> MeasureSpec:
         """The measure of a promise."""

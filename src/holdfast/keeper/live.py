@@ -33,6 +33,9 @@ MIN_ROWS = 30
 #: So many deployments are looked back at for earlier champions.
 EARLIER = 200
 
+#: A window is looked at again when one in so many of its rows, or labels, is new: each look costs certainty.
+RENEWED = 10
+
 #: Window of a live promise that names none.
 DAY = Quantity(1, "d")
 
@@ -156,6 +159,7 @@ class _Seen:
     dataset: str
     replayed: bool
     since: datetime | None = None
+    observed: int = 0
 
 
 def live_views(keeping: Keeping) -> list[tuple[list[Promise], View]]:
@@ -168,15 +172,17 @@ def live_views(keeping: Keeping) -> list[tuple[list[Promise], View]]:
     if frame is None or frame.height == 0:
         return []
     loaded = load_model(keeping.store.models.package_folder(champion.package), version.schema)
-    by_window: dict[str, list[Promise]] = {}
+    by_window: dict[tuple[str, timedelta], list[Promise]] = {}
     for promise in keeping.contract.at("live"):
-        by_window.setdefault(str(promise.over or DAY), []).append(promise)
+        by_window.setdefault((str(promise.over or DAY), keeping.late(promise)), []).append(promise)
     views = []
-    for promises in by_window.values():
-        chosen = _window_rows(frame, promises[0].over or DAY, keeping.now)
+    for (_, late), promises in by_window.items():
+        chosen = _labelled_window(keeping, frame, promises[0].over or DAY, late)
         if chosen.height:
             whole = champion.since if chosen.height == frame.height else None
-            seen = _Seen(keeping, version, loaded, chosen, version.dataset, replayed=False, since=whole)
+            labels = frame["truth"].len() - frame["truth"].null_count()
+            count = frame.height + labels
+            seen = _Seen(keeping, version, loaded, chosen, version.dataset, replayed=False, since=whole, observed=count)
             views.append((promises, _view(seen, str(promises[0].over or DAY))))
     return views
 
@@ -197,6 +203,20 @@ def replay_view(keeping: Keeping, model: str, dataset: str) -> View | None:
     loaded = load_model(keeping.store.models.package_folder(package), version.schema)
     chosen = _window_rows(frame, DAY, keeping.now)
     return _view(_Seen(keeping, version, loaded, chosen, dataset, replayed=True), "replay") if chosen.height else None
+
+
+def _labelled_window(keeping: Keeping, frame: pl.DataFrame, over: Quantity, late: timedelta) -> pl.DataFrame:
+    """Rows of the window that ended when labels had had the time to come; the current ones while there are too few.
+
+    Without a delay of the labels it is the current window.
+    """
+    import polars as pl
+
+    then = keeping.now - late
+    earlier = _window_rows(frame.filter(pl.col("time") <= then), over, then)
+    if earlier["truth"].len() - earlier["truth"].null_count() >= keeping.contract.min_labels:
+        return earlier
+    return _window_rows(frame, over, keeping.now)
 
 
 def _window_rows(frame: pl.DataFrame, over: Quantity, now: datetime) -> pl.DataFrame:
@@ -231,6 +251,9 @@ def _view(seen: _Seen, window: str) -> View:
         looks=looks,
         labels=labels,
         grows=None if seen.since is None else iso(seen.since),
+        observed=seen.observed,
+        renewed=max(1, frame.height // RENEWED),
+        realised=labels >= keeping.contract.min_labels,
     )
 
 

@@ -18,7 +18,7 @@ from holdfast.keeper.alone import alone
 from holdfast.keeper.decide import Approval, decide
 from holdfast.keeper.judge import longest_age, observed
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import View, judge_all, observe, record_verdicts, unproven, verdict_of
+from holdfast.keeper.observe import View, judge_all, observe, record_verdicts, unproven, verdict_of, worth_a_look
 from holdfast.keeper.plan import Attempt, Situation, plan
 from holdfast.keeper.subjects import data_view, gate_view
 from holdfast.keeper.verify import GATED
@@ -93,7 +93,7 @@ def _known(keeping: Keeping, promise_id: str, view: View) -> bool:
     known = verdict_of(keeping, promise_id)
     if known is None or known.get("subject") != view.subject:
         return False
-    return view.stage != "live" or known.get("inputs") == list(view.inputs)
+    return view.stage != "live" or not worth_a_look(known, view)
 
 
 def current_verdicts(keeping: Keeping) -> tuple[Verdict, ...]:
@@ -120,7 +120,7 @@ def current_verdicts(keeping: Keeping) -> tuple[Verdict, ...]:
 
 def _fresh(keeping: Keeping, verdict: Verdict) -> Verdict:
     """The verdict, unproven if what was observed is too old to tell of now."""
-    age, deciding = longest_age(verdict.promise), verdict.deciding
+    age, deciding = longest_age(verdict.promise, late=keeping.late(verdict.promise)), verdict.deciding
     if age is None or deciding is None or keeping.now - observed(deciding) <= age:
         return verdict
     reason = f"stale: the last observation is of {observed(deciding):%Y-%m-%d %H:%M:%S} UTC"

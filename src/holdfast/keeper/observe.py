@@ -69,6 +69,12 @@ class View:
     grows
         Where the live window holds all that was seen of the subject so far, so that the next one only adds to it: the
         moment it begins, as text. None for a window that slides.
+    observed
+        Rows and labels seen of the subject so far, in and before the live window.
+    renewed
+        So many new ones make it worth another look.
+    realised
+        Whether enough labels came to measure quality rather than to estimate it.
     elsewhere
         Kind of subject, name of a dataset -> the subject, for promises that say ``on``; None where there is none.
     spent
@@ -85,6 +91,9 @@ class View:
     looks: Mapping[str, Look] = field(default_factory=dict)
     labels: int | None = None
     grows: str | None = None
+    observed: int = 0
+    renewed: int = 1
+    realised: bool = False
     elsewhere: Callable[[str, str], Any] | None = None
     spent: dict[str, Look] = field(default_factory=dict)
 
@@ -109,7 +118,13 @@ def judge_all(keeping: Keeping, evidence: Sequence[tuple[Promise, list[Evidence]
     """Verdict on each promise, from its evidence."""
     now = keeping.now
     return [
-        judge(promise, pieces, spec=keeping.spec(promise), now=now, max_age=longest_age(promise))
+        judge(
+            promise,
+            pieces,
+            spec=keeping.spec(promise),
+            now=now,
+            max_age=longest_age(promise, late=keeping.late(promise)),
+        )
         for promise, pieces in evidence
     ]
 
@@ -324,7 +339,22 @@ def _looked(known: Mapping[str, Any], view: View, promise_id: str) -> dict[str, 
         "looks": [*others[1 - _SUBJECTS :], [view.subject, look.number]],
         "sequence": look.sequence,
         "inputs": list(view.inputs),
+        "observed": view.observed,
+        "realised": view.realised,
     }
+
+
+def worth_a_look(known: Mapping[str, Any], view: View) -> bool:
+    """Whether live traffic was renewed enough since it was judged: each look at it costs certainty.
+
+    It was when `renewed` rows or labels are new, or when quality is realised now that was estimated.
+    """
+    if known.get("inputs") == list(view.inputs):
+        return False
+    before = known.get("observed")
+    if before is None or known.get("realised") != view.realised:
+        return True
+    return not 0 <= view.observed - int(before) < view.renewed
 
 
 def looked(known: Mapping[str, Any] | None, subject: str) -> Look:
