@@ -320,7 +320,7 @@ def test_verdicts_on_earlier_data_prove_nothing_of_new_ones(trained: Project, tu
 def test_a_window_that_was_hardly_renewed_is_not_looked_at_again(
     clocked: tuple[Project, Any], tumours: pl.DataFrame, log: Log
 ) -> None:
-    project, clock = clocked
+    project, _ = clocked
     log(project, tumours.slice(300, 60))
     first = on_traffic(project.plan(), "accuracy")
     log(project, tumours.slice(360, 2))
