@@ -342,3 +342,14 @@ def test_quality_is_judged_by_the_rows_whose_labels_had_the_time_to_come(
     assert on_traffic(seen, "accuracy").deciding.status == "measured"
     assert on_traffic(seen, "accuracy").deciding.n == 60
     assert on_traffic(seen, "wasserstein").deciding.n == 100
+
+
+def test_what_was_not_answered_is_not_in_the_log_so_its_share_is_unproven(
+    clocked: tuple[Project, Any], tumours: pl.DataFrame, log: Log
+) -> None:
+    project, _ = clocked
+    project.promise("error_rate <= 0.01 over 1 h")
+    log(project, tumours.slice(300, 60))
+    seen = project.plan()
+    assert states(seen, "error_rate") is State.UNPROVEN
+    assert "not logged" in reason(seen, "error_rate")

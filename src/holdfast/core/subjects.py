@@ -156,7 +156,7 @@ class Traffic:
     latency_s
         Shape (n,) float64: seconds of each answered request.
     failed
-        Requests that were not answered.
+        Requests that were not answered; None where that is not known.
     seconds
         Length of the window.
     notes
@@ -164,6 +164,6 @@ class Traffic:
     """
 
     latency_s: np.ndarray
-    failed: int = 0
+    failed: int | None = 0
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)

@@ -276,7 +276,9 @@ def _traffic(seen: _Seen) -> Traffic:
         raise NotMeasurable("a replay has no latency", expected="real traffic")
     requests = seen.frame.filter(pl.col("row") == 0)
     first, last = requests["time"].min(), requests["time"].max()
+    # The log holds what was answered: how many requests were not is not known from it.
     return Traffic(
+        failed=None,
         latency_s=requests["latency_s"].to_numpy(),
         seconds=(last - first).total_seconds(),  # type: ignore[operator, union-attr]  # a datetime column
         notes={"where": "logged by the server, until the prediction was durable"},

@@ -37,7 +37,7 @@ def error_rate(traffic: Traffic, *, confidence: float = 0.95, anytime: bool = Fa
     Raises
     ------
     NotMeasurable
-        If there was no request.
+        If there was no request, or it is not known how many were not answered.
 
     Examples
     --------
@@ -47,6 +47,10 @@ def error_rate(traffic: Traffic, *, confidence: float = 0.95, anytime: bool = Fa
     """
     from holdfast.stats.intervals import critical, wilson_bounds
 
+    if traffic.failed is None:
+        raise NotMeasurable(
+            "requests that were not answered are not logged", where="error_rate", expected="their number"
+        )
     n = len(traffic.latency_s) + traffic.failed
     if n == 0:
         raise NotMeasurable("no request", where="error_rate", expected="at least one")
