@@ -10,8 +10,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from holdfast.project import Project, init
+
+# No deadlines: the machine is shared. In CI the same examples each time: what a change broke is what fails there, and
+# new examples are found where somebody looks at them.
+settings.register_profile("holdfast", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("holdfast")
 
 COLUMNS = ("case", "mean_radius", "mean_texture", "mean_concavity", "worst_radius", "worst_smoothness", "diagnosis")
 
