@@ -61,18 +61,21 @@ def promise_lines(verdicts: Sequence[Verdict]) -> list[str]:
     return lines
 
 
-def value_text(verdict: Verdict) -> str:
-    """Value with interval, n and case of the deciding evidence; how it was had, when it was not measured."""
+def interval_text(measure: str, value: float, low: float | None, high: float | None) -> str:
+    """Value of a measure and its interval, if it has one, in the unit a person would choose."""
     from holdfast.core import registry
 
+    spec = registry.get("measure", measure)
+    ends = f" [{spec.show(low)}, {spec.show(high)}]" if low is not None and high is not None else ""
+    return f"{spec.show(value)}{ends}"
+
+
+def value_text(verdict: Verdict) -> str:
+    """Value with interval, n and case of the deciding evidence; how it was had, when it was not measured."""
     found = verdict.deciding
     if found is None or found.value is None:
         return ""
-    spec = registry.get("measure", found.measure)
-    text = str(spec.show(found.value))
-    if found.low is not None and found.high is not None:
-        text += f" [{spec.show(found.low)}, {spec.show(found.high)}]"
-    text += f", n={found.n}"
+    text = f"{interval_text(found.measure, found.value, found.low, found.high)}, n={found.n}"
     case = found.case_of(verdict.promise)
     if case:
         text += f" ({case})"

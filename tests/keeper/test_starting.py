@@ -58,7 +58,7 @@ def test_a_file_elsewhere_is_named_whole(tmp_path: Path) -> None:
 
 def test_a_url_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pl.DataFrame({"y": ["a", "b"]})
-    monkeypatch.setattr("holdfast.keeper.starting._read", lambda location: rows)
+    monkeypatch.setattr("holdfast.keeper.starting.read_rows", lambda path, settings, where: rows)
     text = starter_contract("s3://bucket/rows.parquet", target="y", name="m", folder=tmp_path)
     assert parse_contract(text.encode()).data.train == "s3://bucket/rows.parquet"
 

@@ -123,15 +123,12 @@ PROMISE_COLUMNS = ("stage", "promise", "value [interval]", "n", "verdict", "evid
 
 def value_text(row: dict[str, Any]) -> str:
     """Value and interval of a promise, in the unit a person would choose."""
-    from holdfast.core import registry
     from holdfast.core.grammar import parse
+    from holdfast.tell import interval_text
 
     if row["value"] is None:
         return "-"
-    spec = registry.get("measure", parse(row["promise"]).measure)
-    text = str(spec.show(row["value"]))
-    if row["low"] is not None:
-        text += f" [{spec.show(row['low'])}, {spec.show(row['high'])}]"
+    text = interval_text(parse(row["promise"]).measure, row["value"], row["low"], row["high"])
     if row.get("case"):
         text += f" ({row['case']})"
     return text + (f" {row['status']}" if row.get("status") in ("estimated", "simulated") else "")

@@ -12,10 +12,11 @@ import holdfast
 from holdfast.core import registry
 from holdfast.core.contract import Contract
 from holdfast.core.digests import digest_of
-from holdfast.core.errors import NotFound, UnreadableData, one_of
+from holdfast.core.errors import NotFound
 from holdfast.core.models import Deployment, ModelVersion
-from holdfast.core.ports import MeasureSpec, Progress, Source
+from holdfast.core.ports import MeasureSpec, Progress
 from holdfast.core.promises import Promise
+from holdfast.keeper.reading import read_rows
 from holdfast.keeper.splits import check_table, features_of, holdout_mask, known_labels, number_ids, typed
 
 if TYPE_CHECKING:
@@ -117,11 +118,8 @@ class Keeping:
             If no source reads such a file, or its bytes are not what they should be.
         """
         path = location if "://" in location else str((self.folder / location).resolve())
-        for source in registry.every("source"):
-            if isinstance(source, Source) and source.matches(path):
-                rows = source.read(path, dict(self.contract.data.reading))
-                return known_labels(typed(rows, self.contract.data.types, where=location), self.contract.target)
-        raise UnreadableData("no source reads such a file", where=location, expected=one_of(registry.names("source")))
+        rows = read_rows(path, dict(self.contract.data.reading), where=location)
+        return known_labels(typed(rows, self.contract.data.types, where=location), self.contract.target)
 
     def dataset(self) -> DatasetVersion | None:
         """The dataset version that trains the next model, or None before the first."""

@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holdfast.core import registry
-from holdfast.core.errors import ColumnNotFound, EmptyTable, InvalidValue, UnreadableData, UnusableTarget, one_of
+from holdfast.core.errors import ColumnNotFound, EmptyTable, InvalidValue, UnusableTarget, one_of
 from holdfast.core.models import TASKS
-from holdfast.core.ports import Source
+from holdfast.keeper.reading import read_rows
 from holdfast.keeper.splits import class_names
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def starter_contract(
     UnreadableData, EmptyTable, ColumnNotFound, UnusableTarget, InvalidValue
         If the table cannot be read or learnt from, or the task is none that a contract can begin from.
     """
-    rows = _read(location)
+    rows = read_rows(location, {}, where=location)
     if rows.height == 0:
         raise EmptyTable("the table has no rows", where=location, expected="at least one row")
     if target not in rows.columns:
@@ -74,13 +73,6 @@ def starter_contract(
         counts = class_names(values).rename("class").value_counts().sort("count", "class", descending=[True, False])
         positive = str(counts["class"][-1])
     return _text(rows.height, _place(location, folder), target=target, name=name, task=chosen, positive=positive)
-
-
-def _read(location: str) -> pl.DataFrame:
-    for source in registry.every("source"):
-        if isinstance(source, Source) and source.matches(location):
-            return source.read(location, {})
-    raise UnreadableData("no source reads such a file", where=location, expected=one_of(registry.names("source")))
 
 
 def _task(values: pl.Series) -> str:
