@@ -19,7 +19,8 @@ from holdfast.core.grammar import parse
 from holdfast.core.ports import MeasureSpec
 from holdfast.core.subjects import Scored, Window
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import Look, View, judge_all, looked, measure_promise, observe, record_verdicts
+from holdfast.keeper.measuring import Ground, Look, View, measure_all
+from holdfast.keeper.observe import judge_all, looked, observe, record_verdicts
 from holdfast.project import Project
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,6 +46,10 @@ def keeping(spec: MeasureSpec | None = None, *, min_labels: int = 10) -> Any:
     )
 
 
+def ground(spec: MeasureSpec | None = None) -> Ground:
+    return Ground(NOW, 10, lambda promise: spec or registry.get("measure", promise.measure))
+
+
 def view(given: Any = SCORED, **more: Any) -> View:
     def give(_kind: str) -> Any:
         return given
@@ -53,7 +58,7 @@ def view(given: Any = SCORED, **more: Any) -> View:
 
 
 def measure(text: str, seen: View, *, stage: str = "candidate", spec: MeasureSpec | None = None) -> list[Evidence]:
-    return measure_promise(keeping(spec), parse(text).at(stage), seen)
+    return measure_all([parse(text).at(stage)], seen, ground(spec))[0]
 
 
 def fault(error: Exception) -> MeasureSpec:
@@ -77,7 +82,7 @@ def test_the_same_inputs_give_the_same_evidence() -> None:
 
 def test_slices_too_small_to_judge_are_named_in_evidence_and_reason() -> None:
     promise = parse("accuracy >= 0.9 by sex").at("candidate")
-    pieces = measure_promise(keeping(), promise, view())
+    (pieces,) = measure_all([promise], view(), ground())
     assert [each.slice for each in pieces] == [(("sex", "f"),), (("sex", "m"),)]
     assert pieces[0].notes["too small to judge"] == ["sex=x (n=10)"]
     verdict = judge_all(keeping(), [(promise, pieces)])[0]

@@ -24,6 +24,7 @@ class Bench:
         self.contract = Contract("m", "binary", "y", DataSpec("d.csv"), promises=())
         self.held = rows
         self.aside: list[tuple[list[int], str]] = []
+        self.related = None
 
     def rows(self) -> pl.DataFrame:
         return self.held

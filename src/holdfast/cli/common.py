@@ -36,6 +36,30 @@ def project_options(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def reading_option(function: Function) -> Function:
+    """Option ``--reading NAME=VALUE`` of a command that reads a file; handed over as the mapping `reading`."""
+    return click.option(
+        "--reading",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_settings,
+        help="What the source takes to read the file, such as encoding=latin-1; as often as needed.",
+    )(function)
+
+
+def _settings(_context: click.Context, _parameter: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in given:
+        name, equals, text = each.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{each!r}: expected NAME=VALUE, such as encoding=latin-1")
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
 def with_project(function: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give a command the opened project; close it afterwards."""
 

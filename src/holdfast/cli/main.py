@@ -17,16 +17,21 @@ from holdfast.core.errors import HoldfastError, StoreUnavailable
 
 #: Name -> (module, one line of help). The function in the module is named as the command.
 COMMANDS = {
+    "anomalies": ("anomalies", "Score a time series, or the rows of a table: what does not belong."),
     "apply": ("loop", "Carry the plan out, verify it, let it out."),
     "approve": ("decide", "Say yes (or no) to a planned action."),
-    "check": ("data", "Judge the data promises; nothing is changed."),
+    "check": ("check", "Judge the data promises of a project, or of DATA by a contract; nothing is changed."),
     "check-promise": ("promises", "Print a promise in its canonical form."),
+    "clean": ("clean", "Repair the cells of a table, with a trail; --undo takes it back."),
     "demo": ("demo", "The main job, end to end, on real data."),
     "export": ("take", "Write a model, its manifest and signature into a folder."),
     "history": ("ask", "What happened; with --at, what was in production then, and why."),
+    "import-checks": ("import_checks", "Turn checks of another tool into promises."),
     "init": ("promises", "Make a project folder with a contract."),
     "journal": ("take", "Verify the journal's chain."),
+    "label-errors": ("label_errors", "Find the labels that are probably wrong."),
     "plan": ("loop", "What would be done next, and why."),
+    "profile": ("profile", "Propose checks from a table, each with its support."),
     "promise": ("promises", "Add a promise to the contract."),
     "rollback": ("decide", "Make an earlier champion the champion again."),
     "schema": ("promises", "Print the contract's JSON Schema, for editors."),

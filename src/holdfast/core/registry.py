@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from typing import Any, TypeVar, cast
 
 from holdfast.core.errors import InvalidValue, UnknownName, one_of
-from holdfast.core.ports import DomainPack, MeasureSpec, Packager, Remedy, RowCheck, Source, Target, Trainer
+from holdfast.core.ports import DomainPack, MeasureSpec, Packager, Remedy, RowCheck, Scanner, Source, Target, Trainer
 
 ENTRY_POINT = "holdfast.rooms"
 FOLDERS = {
@@ -27,6 +27,7 @@ FOLDERS = {
     "packager": "packagers",
     "target": "targets",
     "source": "sources",
+    "scanner": "scanners",
     "domain": "packs",
 }
 
@@ -124,6 +125,11 @@ def target(made: Made) -> Made:
 def source(made: Made) -> Made:
     """Register a class as a `Source`, under its `name`."""
     return _class_decorator("source", Source)(made)
+
+
+def scanner(made: Made) -> Made:
+    """Register a class as a `Scanner`, under its `name`."""
+    return _class_decorator("scanner", Scanner)(made)
 
 
 def domain(pack: DomainPack) -> DomainPack:

@@ -15,8 +15,9 @@ from holdfast.core.evidence import State, Verdict
 from holdfast.keeper import live
 from holdfast.keeper.bench import Bench
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import verdict_events
+from holdfast.keeper.observe import judge_all, observe, verdict_events
 from holdfast.keeper.plan import ROLLBACK, TRAIN
+from holdfast.keeper.subjects import data_view
 from holdfast.keeper.training import train
 from holdfast.keeper.verify import Gate, gate
 
@@ -153,10 +154,30 @@ def _carry_out(
     else:
         made = registry.get("remedy", action.remedy).carry_out(action, bench)
     if made is None:
-        done = Outcome(action, "restored", text=f"{action.remedy} done; judged again at the next look")
-        return done, keeping.choice(bench.dataset.digest)
+        return _handled(keeping, action, bench, verdicts)
     judged = bench.dataset.digest if action.remedy != ROLLBACK else keeping.model(made).dataset
     return _let_out(keeping, action, decision, verdicts=verdicts, made=made, dataset=judged)
+
+
+def _handled(
+    keeping: Keeping, action: Action, bench: Bench, verdicts: Sequence[Verdict]
+) -> tuple[Outcome, list[NewEvent]]:
+    """Judge what a remedy made of the data: it counts only when its promise holds, and no other broke."""
+    before = {each.promise.id: each.state for each in verdicts}
+    view = data_view(keeping, bench.dataset)
+    judged = judge_all(keeping, observe(keeping, keeping.contract.at("data"), view))
+    missed = tuple(
+        each
+        for each in judged
+        if each.state is not State.HELD
+        and (each.promise.claim == action.promise or before.get(each.promise.id) is State.HELD)
+    )
+    said = "; ".join(bench.said) or f"{action.remedy} done"
+    if missed:
+        text = f"{said}; {missed[0].promise.claim} is {missed[0].state.value}: {missed[0].reason}"
+        return Outcome(action, "not restored", text=text, failed=missed), []
+    news = [*keeping.choice(bench.dataset.digest), *verdict_events(keeping, judged, subject=bench.dataset.digest)]
+    return Outcome(action, "restored", text=f"{said}; {action.promise} holds again"), news
 
 
 def _newest(action: Action, verdicts: Sequence[Verdict]) -> datetime | None:

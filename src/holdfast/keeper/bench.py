@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,11 @@ import numpy as np
 from holdfast.core.contract import Contract
 from holdfast.core.errors import NotFound
 from holdfast.core.models import ModelVersion
-from holdfast.core.ports import Trained
+from holdfast.core.ports import Related, Trained
+from holdfast.core.promises import Promise
 from holdfast.core.subjects import Scored
 from holdfast.keeper import live
+from holdfast.keeper.handling import ask_source, hold, repair_cells
 from holdfast.keeper.keeping import Keeping
 from holdfast.keeper.subjects import SAMPLE, scored
 from holdfast.keeper.training import as_value, register, train
@@ -38,6 +40,7 @@ class Bench:
     keeping: Keeping
     dataset: DatasetVersion
     newest: datetime | None = None
+    said: list[str] = field(default_factory=list)
 
     @property
     def contract(self) -> Contract:
@@ -119,7 +122,30 @@ class Bench:
     def quarantine(self, mask: np.ndarray, *, reason: str) -> int:
         """Set rows of the current dataset version aside; the number of rows set aside."""
         self.dataset = self.keeping.set_aside(self.dataset, np.asarray(mask, dtype=bool), reason=reason)
+        self.said.append(f"set aside: {reason}")
         return int(np.asarray(mask).sum())
+
+    def repair(self, rows: pl.DataFrame, *, trail: Sequence[Mapping[str, Any]], reason: str) -> int:
+        """Put repaired rows in the place of the current ones, as a new dataset version; the number of cells changed."""
+        self.dataset = repair_cells(self.keeping, self.dataset, rows, trail=trail, reason=reason)
+        self.said.append(reason)
+        return len(trail)
+
+    def hold(self, promise: Promise, *, reason: str) -> None:
+        """Hold the pipeline until the promise holds, or other data came."""
+        hold(self.keeping, promise.id, claim=promise.claim, dataset=self.dataset.digest, reason=reason)
+        self.said.append(f"the pipeline is held: {reason}")
+
+    def ask_source(self, *, claim: str, found: str, mask: np.ndarray | None) -> str:
+        """Write a request to whoever delivers the data; the name of its folder."""
+        name = ask_source(self.keeping, self.dataset, claim=claim, found=found, mask=mask)
+        self.said.append(f"the source was asked (requests/{name})")
+        return name
+
+    @property
+    def related(self) -> Related | None:
+        """Name of another table -> its rows."""
+        return self.keeping.ground().related
 
     def rows(self) -> pl.DataFrame:
         """All rows of the current dataset version."""

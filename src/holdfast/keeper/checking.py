@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
 from holdfast.core import registry
-from holdfast.core.errors import HoldfastError
+from holdfast.core.errors import HoldfastError, NotMeasurable
 from holdfast.core.evidence import State, Verdict
-from holdfast.core.ports import RowCheck
+from holdfast.core.ports import MeasureSpec, Related, RowCheck
+from holdfast.core.promises import Promise
 from holdfast.keeper.cases import argument_sets
+from holdfast.keeper.judge import judge
 from holdfast.keeper.keeping import Keeping
+from holdfast.keeper.measuring import Ground, View, measure_all
 from holdfast.keeper.observe import judge_all, observe, record_verdicts
 from holdfast.keeper.subjects import data_view
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
 
 
 def check_data(keeping: Keeping) -> tuple[tuple[Verdict, ...], dict[str, int], int]:
@@ -35,16 +46,65 @@ def check_data(keeping: Keeping) -> tuple[tuple[Verdict, ...], dict[str, int], i
 
 def failing_rows(keeping: Keeping, verdict: Verdict, dataset: str) -> int | None:
     """How many rows break a promise in one case at least; None where its measure does not speak of single rows."""
-    check = registry.find("row_check", verdict.promise.measure)
+    rows = keeping.rows(dataset)
+    mask = failing_mask(verdict.promise, rows, columns=keeping.features(rows), related=keeping.ground().related)
+    return None if mask is None else int(mask.sum())
+
+
+def failing_mask(
+    promise: Promise, rows: pl.DataFrame, *, columns: Sequence[str], related: Related | None = None
+) -> np.ndarray | None:
+    """Mask of shape (n,): the rows that break a promise in one case at least; None where no single row is to blame."""
+    import numpy as np
+
+    check = registry.find("row_check", promise.measure)
     if not isinstance(check, RowCheck):
         return None
-    rows = keeping.rows(dataset)
-    broken = None
-    for args in argument_sets(verdict.promise, keeping.features(rows)):
+    broken = np.zeros(rows.height, dtype=bool)
+    for args in argument_sets(promise, columns):
         try:
-            mask = check.failing(rows, *args, **dict(verdict.promise.options))
+            broken |= check.marked(rows, args, dict(promise.options), related=related)
         except HoldfastError:
             # What cannot be evaluated is told by the verdict's own reason.
             return None
-        broken = mask if broken is None else broken | mask
-    return int(broken.sum()) if broken is not None else 0
+    return broken
+
+
+def judge_table(
+    promises: Sequence[Promise],
+    rows: Any,
+    *,
+    columns: Sequence[str],
+    now: datetime,
+    related: Related | None = None,
+) -> list[Verdict]:
+    """Judge promises about rows on a table that belongs to no project: measured in one scan, nothing recorded.
+
+    Parameters
+    ----------
+    promises
+        Promises of stage data.
+    rows
+        Shape (n, columns): a `polars.DataFrame`, or what a scanner reads besides.
+    columns
+        Columns that ``*`` stands for.
+    now
+        Time of the look, UTC-aware.
+    related
+        Name of another table -> its rows.
+    """
+
+    def give(kind: str) -> Any:
+        if kind == "rows":
+            return rows
+        raise NotMeasurable(f"a table has no {kind}", expected="a measure of rows")
+
+    def spec(promise: Promise) -> MeasureSpec:
+        found: MeasureSpec = registry.get("measure", promise.measure)
+        return found
+
+    view = View(stage="data", subject="table", inputs=(), columns=tuple(columns), give=give)
+    evidence = measure_all(promises, view, Ground(now, 0, spec, related))
+    return [
+        judge(promise, pieces, spec=spec(promise), now=now) for promise, pieces in zip(promises, evidence, strict=True)
+    ]

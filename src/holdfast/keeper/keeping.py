@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
+    from holdfast.keeper.measuring import Ground
     from holdfast.store import DatasetVersion, NewEvent, Store
 
 CODE = f"holdfast {holdfast.__version__}"
@@ -117,9 +118,11 @@ class Keeping:
         UnreadableData
             If no source reads such a file, or its bytes are not what they should be.
         """
-        path = location if "://" in location else str((self.folder / location).resolve())
-        rows = read_rows(path, dict(self.contract.data.reading), where=location)
+        rows = read_rows(self._beside(location), dict(self.contract.data.reading), where=location)
         return known_labels(typed(rows, self.contract.data.types, where=location), self.contract.target)
+
+    def _beside(self, location: str) -> str:
+        return location if "://" in location else str((self.folder / location).resolve())
 
     def dataset(self) -> DatasetVersion | None:
         """The dataset version that trains the next model, or None before the first."""
@@ -316,6 +319,19 @@ class Keeping:
         """How late the labels come that a promise needs; nothing for one that needs none."""
         needs = self.spec(promise).subject == "scores"
         return timedelta(seconds=self.contract.data.roles.label_delay_s if needs else 0.0)
+
+    def ground(self) -> Ground:
+        """What measuring stands on: the time, the measures, and the tables beside the contract."""
+        from holdfast.keeper.measuring import Ground
+
+        digests: dict[str, str] = {}
+
+        def related(name: str) -> pl.LazyFrame:
+            rows = read_rows(self._beside(name), {}, where=name)
+            digests[name] = self.store.datasets.digest(rows)
+            return rows.lazy()
+
+        return Ground(self.now, self.contract.min_labels, self.spec, related, digests)
 
     def spec(self, promise: Promise) -> MeasureSpec:
         """The measure of a promise."""

@@ -18,7 +18,8 @@ from holdfast.core.promises import Promise
 from holdfast.core.subjects import Scored, Traffic, Window
 from holdfast.core.units import Quantity
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import View, looked, verdict_of
+from holdfast.keeper.measuring import View
+from holdfast.keeper.observe import looked, verdict_of
 from holdfast.keeper.plan import ROLLBACK
 from holdfast.keeper.subjects import scored
 from holdfast.serve import LoadedModel, PredictionLog, load_model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from holdfast.core import registry
 from holdfast.core.digests import parse_iso
@@ -16,13 +17,18 @@ from holdfast.keeper import live
 from holdfast.keeper.act import Outcome, act, ended, reconcile
 from holdfast.keeper.alone import alone
 from holdfast.keeper.decide import Approval, decide
+from holdfast.keeper.handling import holds, release
 from holdfast.keeper.judge import longest_age, observed
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import View, judge_all, observe, record_verdicts, unproven, verdict_of, worth_a_look
+from holdfast.keeper.measuring import View
+from holdfast.keeper.observe import judge_all, observe, record_verdicts, unproven, verdict_of, worth_a_look
 from holdfast.keeper.plan import Attempt, Situation, plan
 from holdfast.keeper.subjects import data_view, gate_view
 from holdfast.keeper.verify import GATED
 from holdfast.store import codec
+
+if TYPE_CHECKING:
+    from holdfast.store import DatasetVersion
 
 
 @dataclass(slots=True)
@@ -66,7 +72,9 @@ def look(keeping: Keeping) -> tuple[Verdict, ...]:
     _judge_champion(keeping)
     for promises, live_view in live.live_views(keeping):
         _judge_stage(keeping, promises, live_view)
-    return current_verdicts(keeping)
+    verdicts = current_verdicts(keeping)
+    release(keeping, verdicts)
+    return verdicts
 
 
 def _judge_stage(keeping: Keeping, asked: Sequence[Promise], view: View) -> None:
@@ -159,8 +167,15 @@ def situation(keeping: Keeping, verdicts: tuple[Verdict, ...]) -> Situation:
         rows=learnt.rows if learnt is not None else 0,
         attempts=attempts(keeping),
         held=last_held(keeping),
+        holds=_holds(keeping, dataset),
         train_seconds=keeping.contract.train.budget_s,
     )
+
+
+def _holds(keeping: Keeping, dataset: DatasetVersion | None) -> dict[str, str]:
+    """Since when the pipeline is held, by promise id; other data are judged anew."""
+    found = holds(keeping).items()
+    return {key: str(each["since"]) for key, each in found if dataset is not None and each["dataset"] == dataset.digest}
 
 
 def contender(keeping: Keeping) -> str | None:

@@ -64,6 +64,8 @@ class Situation:
         Earlier tries, oldest first; only those since the promise last held count.
     held
         When each promise last held, by its id.
+    holds
+        What holds the pipeline on the current dataset version: since when, by promise id.
     train_seconds
         Seconds that the last training took.
     """
@@ -79,6 +81,7 @@ class Situation:
     rows: int = 0
     attempts: tuple[Attempt, ...] = field(default_factory=tuple)
     held: Mapping[str, datetime] = field(default_factory=dict)
+    holds: Mapping[str, str] = field(default_factory=dict)
     train_seconds: float = 60.0
 
 
@@ -138,6 +141,10 @@ def _remedies(situation: Situation, broken: Sequence[Verdict], remedies: Mapping
         missed = [each for each in situation.verdicts if each.state is State.UNPROVEN and each.promise.stage != "live"]
         notes = [f"{each.promise.claim}: the last candidate did not prove it; a person is needed" for each in missed]
     for verdict in broken:
+        since = situation.holds.get(verdict.promise.id)
+        if since is not None:
+            notes.append(f"{verdict.promise.claim}: the pipeline is held since {since}, until the data are mended")
+            continue
         action, considered = _remedy_for(situation, verdict, remedies)
         notes.extend(considered)
         if action is None:

@@ -13,7 +13,7 @@ from holdfast.core.errors import NotMeasurable
 from holdfast.core.models import CLASSIFICATION, ModelSchema
 from holdfast.core.subjects import Model, Scored, Traffic
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import View
+from holdfast.keeper.measuring import View
 from holdfast.keeper.splits import class_names
 from holdfast.serve import LoadedModel, load_model
 from holdfast.stats.tensors import to_tensors

@@ -11,6 +11,7 @@ from holdfast.core.errors import UnknownName, nearest, one_of
 from holdfast.core.events import Event
 from holdfast.core.evidence import Evidence, Verdict
 from holdfast.core.promises import Promise
+from holdfast.keeper.handling import holds
 from holdfast.keeper.keeping import Keeping
 from holdfast.keeper.loop import current_verdicts
 
@@ -19,6 +20,10 @@ TOLD = (
     "contract.accepted",
     "dataset.added",
     "rows.quarantined",
+    "cells.repaired",
+    "pipeline.held",
+    "pipeline.released",
+    "source.asked",
     "plan.made",
     "decision.made",
     "action.started",
@@ -71,6 +76,7 @@ def status(keeping: Keeping) -> dict[str, Any]:
             "since": iso(champion.since),
         },
         "dataset": None if dataset is None else {"digest": dataset.digest, "rows": dataset.rows},
+        "held": [{key: each[key] for key in ("claim", "reason", "since")} for each in holds(keeping).values()],
         "plan": plan.get("id"),
         "events": seq,
         "mirror": {"pending": keeping.store.outbox.pending(), "problem": keeping.store.outbox.last_error}
@@ -206,6 +212,10 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "contract.accepted": lambda p: f"contract {_short(p['digest'])} by {p['author']}",
     "dataset.added": lambda p: f"{p['rows']} rows, version {_short(p['digest'])}: {p['reason']}",
     "rows.quarantined": lambda p: f"{p['rows']} rows set aside: {p['reason']}",
+    "cells.repaired": lambda p: f"{p['cells']} cells of {p['rows']} rows repaired: {p['reason']}",
+    "pipeline.held": lambda p: f"the pipeline is held: {p['claim']}: {p['reason']}",
+    "pipeline.released": lambda p: f"the pipeline goes on: {p['claim']}: {p['reason']}",
+    "source.asked": lambda p: f"the source was asked about {p['claim']} (request {p['request']}, {p['rows']} rows)",
     "plan.made": lambda p: "plan: " + ", ".join(each["remedy"] for each in p["plan"]["actions"]),
     "decision.made": _decision,
     "action.started": lambda p: f"{p['action']['remedy']} started: {p['action']['reason']}",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from holdfast.core.evidence import State, Verdict
 from holdfast.core.promises import Promise
 from holdfast.keeper.keeping import Keeping
-from holdfast.keeper.observe import View, judge_all, observe, verdict_payload
+from holdfast.keeper.measuring import View
+from holdfast.keeper.observe import judge_all, observe, verdict_payload
 from holdfast.keeper.subjects import gate_view
 
 GATED = ("candidate", "package")

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from holdfast.core import registry
 from holdfast.core.contract import Contract, DataSpec, PolicySpec, Roles, TrainSpec
-from holdfast.core.errors import (
-    ContractError,
-    HoldfastError,
-    InvalidValue,
-    MalformedContract,
-    NotFound,
-    UnknownField,
-    one_of,
-)
+from holdfast.core.errors import HoldfastError, InvalidValue, MalformedContract, NotFound, one_of
 from holdfast.core.grammar import parse
 from holdfast.core.models import TASKS
 from holdfast.core.promises import DATASETS, STAGES, Promise, from_mapping
 from holdfast.core.units import quantity
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from holdfast.store._document import Document, Place
 
 FILE_NAME = "holdfast.yaml"
-MAX_BYTES = 1_000_000
-MAX_DEPTH = 32
-
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
-
-Path_ = tuple[str | int, ...]
 
 
 class _Part(BaseModel):
@@ -157,12 +141,12 @@ def read_store_settings(path: Path, *, root: Path, environment: Mapping[str, str
     a password stands in neither. Without a word about MLflow, its mirror is a SQLite file in the store's folder
     where MLflow is installed.
     """
-    document = _Document.of(path.read_bytes(), path.name)
+    document = Document.of(path.read_bytes(), path.name)
     given = document.content.get("store") or {}
     try:
         found = _Store.model_validate(given)
     except ValidationError as error:
-        raise document.error([{**each, "loc": ("store", *each["loc"])} for each in error.errors()]) from None
+        raise document.error([{**each, "loc": ("store", *each["loc"])} for each in error.errors()], _fields) from None
     mlflow = environment.get("HOLDFAST_MLFLOW") or found.mlflow
     if mlflow is None and find_spec("mlflow") is not None:
         mlflow = f"sqlite:///{(root / 'mlflow.db').resolve()}"
@@ -195,138 +179,36 @@ def read_contract(path: Path) -> Contract:
         If anything in it is wrong: not YAML, an unknown field, a wrong value, a promise that does not follow the
         grammar, an unknown measure, a bound in the wrong unit. Says file, line, column, field and what is expected.
     """
+    return parse_contract(contract_bytes(path), name=path.name)
+
+
+def contract_bytes(path: Path) -> bytes:
+    """Bytes of a contract file.
+
+    Raises
+    ------
+    NotFound, MalformedContract
+        If there is no such file, or it cannot be read.
+    """
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise NotFound("no contract", where=str(path), expected="a project folder: holdfast init DIR") from error
     except OSError as error:
         raise MalformedContract(f"cannot be read: {error.strerror}", where=str(path)) from error
-    return parse_contract(data, name=path.name)
 
 
 def parse_contract(data: bytes, *, name: str = FILE_NAME) -> Contract:
     """Contract from the bytes of a contract file; `name` stands in errors. Raises as `read_contract` does."""
-    document = _Document.of(data, name)
+    document = Document.of(data, name)
     try:
         parsed = _File.model_validate(document.content)
     except ValidationError as error:
-        raise document.error(error.errors()) from None
+        raise document.error(error.errors(), _fields) from None
     return _contract(parsed, document)
 
 
-class _Document:
-    """A YAML document with the place of each of its values."""
-
-    def __init__(self, name: str, content: Any, places: dict[Path_, tuple[int, int]]) -> None:
-        self.name = name
-        self.content = content
-        self.places = places
-
-    @classmethod
-    def of(cls, data: bytes, name: str) -> _Document:
-        text = _text(data, name)
-        try:
-            _check_events(text, name)
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-            raise MalformedContract(f"not YAML: {error.problem or error.context}", where=place) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise MalformedContract(f"not YAML: {str(error).splitlines()[0]}", where=name) from None
-        if not isinstance(node, yaml.MappingNode):
-            raise MalformedContract(
-                "not a mapping", where=f"{name}:1:1", expected="fields such as model: and promises:"
-            )
-        return cls(name, content, dict(_places(node, (), name)))
-
-    def where(self, path: Path_) -> str:
-        """File, line, column and field of a value (or of the nearest one around it)."""
-        line, column = next(
-            (self.places[path[:k]] for k in range(len(path), -1, -1) if path[:k] in self.places), (1, 1)
-        )
-        return f"{self.name}:{line}:{column}: {_field(path)}" if path else f"{self.name}:{line}:{column}"
-
-    def error(self, problems: list[ErrorDetails]) -> ContractError:
-        """The first problem, as an error of ours."""
-        problem = _telling(problems)
-        path = tuple(each for each in problem["loc"] if (*(), each) and not _is_branch(each))
-        kind, context = problem["type"], problem.get("ctx", {})
-        if kind == "extra_forbidden":
-            word = str(path[-1])
-            return UnknownField(f"unknown field {word!r}", where=self.where(path), expected=one_of(_fields(path), word))
-        if kind == "missing":
-            return InvalidValue(
-                f"field {path[-1]!r} is missing", where=self.where(path[:-1]), expected=f"{path[-1]}: ..."
-            )
-        came = problem.get("input")
-        if kind == "literal_error":
-            valid = re.findall(r"'([^']+)'", str(context.get("expected", ""))) or [str(context.get("expected"))]
-            return InvalidValue(f"{came!r}", where=self.where(path), expected=one_of(valid, str(came)))
-        wanted = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-        return InvalidValue(f"{_short(came)}", where=self.where(path), expected=wanted)
-
-
-def _check_events(text: str, name: str) -> None:
-    """Refuse what makes a small file a long piece of work: aliases, which unfold, and brackets without end."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        mark = event.start_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        if isinstance(event, yaml.AliasEvent):
-            raise MalformedContract("a YAML alias (*name)", where=place, expected="the value written out")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise MalformedContract("not a contract: nested too deep", where=place, expected=f"{MAX_DEPTH} levels")
-
-
-def _text(data: bytes, name: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise MalformedContract(f"{len(data)} bytes", where=name, expected=f"at most {MAX_BYTES}")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise MalformedContract(
-            f"byte 0x{data[error.start]:02x} is not UTF-8", where=f"{name}:{line}", expected="a file saved as UTF-8"
-        ) from None
-
-
-def _places(node: yaml.Node, path: Path_, name: str) -> Iterator[tuple[Path_, tuple[int, int]]]:
-    yield path, (node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                place = f"{name}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
-                raise MalformedContract(f"field {key.value!r} stands twice", where=place, expected="each field once")
-            seen.add(key.value)
-            yield from _places(value, (*path, key.value), name)
-            # An error about a field points at its name, not at its value.
-            yield (*path, key.value), (key.start_mark.line + 1, key.start_mark.column + 1)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _places(value, (*path, index), name)
-
-
-def _field(path: Path_) -> str:
-    return "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).lstrip(".")
-
-
-def _is_branch(part: str | int) -> bool:
-    # pydantic puts the branch of a union into the location: `_Staged`, `list[...]`, `str`.
-    return isinstance(part, str) and (
-        part in ("_Staged", "_PromiseMapping", "str") or part.startswith(("list[", "float", "int"))
-    )
-
-
-def _telling(problems: list[ErrorDetails]) -> ErrorDetails:
-    # Of a union's branches, the one that went deepest is what the writer meant.
-    return max(problems, key=lambda each: (each["type"] == "extra_forbidden", len(each["loc"])))
-
-
-def _fields(path: Path_) -> list[str]:
+def _fields(path: Place) -> list[str]:
     part: Any = _File
     for name in path[:-1]:
         part = {
@@ -340,12 +222,7 @@ def _fields(path: Path_) -> list[str]:
     return [field.alias or name for name, field in part.model_fields.items()]
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _contract(parsed: _File, document: _Document) -> Contract:
+def _contract(parsed: _File, document: Document) -> Contract:
     data, train, policy = parsed.data, parsed.train, parsed.policy
     _known(parsed, document)
     delay = _seconds(data.label_delay, document, ("data", "label_delay")) if data.label_delay else 0.0
@@ -393,7 +270,7 @@ def _contract(parsed: _File, document: _Document) -> Contract:
         raise
 
 
-def _known(parsed: _File, document: _Document) -> None:
+def _known(parsed: _File, document: Document) -> None:
     if parsed.model.task not in TASKS:
         raise InvalidValue(f"task {parsed.model.task!r}", expected=one_of(TASKS))
     if parsed.model.task == "binary" and parsed.model.positive is None:
@@ -412,7 +289,7 @@ def _known(parsed: _File, document: _Document) -> None:
         registry.get("domain", parsed.domain, where=document.where(("domain",)))
 
 
-def _seconds(text: str, document: _Document, path: Path_) -> float:
+def _seconds(text: str, document: Document, path: Place) -> float:
     try:
         return quantity(text, dimension="time").base
     except HoldfastError as error:
@@ -427,7 +304,7 @@ def _class_name(value: str | float | bool) -> str:
     return str(value)
 
 
-def _promises(given: _Staged | _Promises, document: _Document, test: str | None) -> Iterator[Promise]:
+def _promises(given: _Staged | _Promises, document: Document, test: str | None) -> Iterator[Promise]:
     if isinstance(given, _Staged):
         for stage in STAGES:
             for index, each in enumerate(getattr(given, stage)):

@@ -8,6 +8,9 @@ dataset.added          dataset/<digest>, dataset_latest/<name>
 dataset.chosen         dataset_current/<name>
 gate.judged            contender/<model name>
 rows.quarantined       quarantine/<dataset>
+cells.repaired         repair/<dataset>
+pipeline.held ...      hold/<model name>:<promise id>; taken away by pipeline.released
+source.asked           asked/<request>
 evidence.recorded      evidence/<id>
 verdict.reached        verdict/<model name>:<promise id>
 model.registered       model/<id>
@@ -143,6 +146,11 @@ def _verdict(event: Event, _before: Before) -> list[Change]:
     return [Change("verdict", f"{_model(event)}:{_field(event, 'promise_id')}", event.payload)]
 
 
+def _hold(event: Event, _before: Before) -> list[Change]:
+    held = event.payload if event.type == "pipeline.held" else None
+    return [Change("hold", f"{_model(event)}:{_field(event, 'promise_id')}", held)]
+
+
 def _gate(event: Event, _before: Before) -> list[Change]:
     return [Change("contender", _model(event), event.payload)]
 
@@ -199,6 +207,10 @@ _PROJECTIONS: dict[str, Projection] = {
     "contract.accepted": _contract,
     "dataset.added": _dataset,
     "rows.quarantined": _whole("quarantine", "dataset"),
+    "cells.repaired": _whole("repair", "dataset"),
+    "pipeline.held": _hold,
+    "pipeline.released": _hold,
+    "source.asked": _whole("asked", "request"),
     "evidence.recorded": _whole("evidence", "id"),
     "dataset.chosen": _whole("dataset_current", "name"),
     "gate.judged": _gate,

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from holdfast.core import registry
 from holdfast.core.errors import RemedyFailed
 from holdfast.core.events import Action, Cost
 from holdfast.core.evidence import State
-from holdfast.core.ports import Refusal, RemedyContext, RowCheck, Workbench
-from holdfast.core.promises import EVERY_COLUMN
-
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
+from holdfast.core.ports import Refusal, RemedyContext, Workbench
+from holdfast.quality.remedies._data import marked_rows
 
 #: More than this share of the rows is no exception to set aside: then the source, or the promise, is wrong.
 MOST = 0.2
@@ -70,7 +66,7 @@ class Quarantine:
             If by now no row, or more than a fifth of them, breaks the promise.
         """
         rows = bench.rows()
-        mask = _mask(rows, action, bench)
+        mask = marked_rows(rows, action, bench)
         failing = int(mask.sum())
         if failing == 0 or failing > MOST * rows.height:
             raise RemedyFailed(
@@ -99,26 +95,3 @@ def _refused(context: RemedyContext) -> str | None:
 def _counts(notes: dict[str, Any], value: float, n: int) -> tuple[int, int]:
     failing = notes.get("rows_failing")
     return (round((1.0 - value) * n) if failing is None else int(failing)), int(notes.get("rows", n))
-
-
-def _mask(rows: pl.DataFrame, action: Action, bench: Workbench) -> np.ndarray:
-    import numpy as np
-
-    check: RowCheck = registry.get("row_check", str(action.params["measure"]))
-    args = list(action.params["args"])
-    options = dict(action.params["options"])
-    if not args or args[0] != EVERY_COLUMN:
-        return np.asarray(check.failing(rows, *args, **options), dtype=bool)
-    # Of the columns that `*` stands for, only those that break the promise give up rows.
-    from holdfast.quality.compiler import broken_columns
-
-    marked = np.zeros(rows.height, dtype=bool)
-    for column in broken_columns(rows, action.promise, _features(rows, bench)):
-        marked |= np.asarray(check.failing(rows, column, *args[1:], **options), dtype=bool)
-    return marked
-
-
-def _features(rows: pl.DataFrame, bench: Workbench) -> list[str]:
-    roles = bench.contract.data.roles
-    other = {bench.contract.target, roles.id, roles.time, roles.group, roles.weight, *roles.exclude}
-    return [each for each in rows.columns if each not in other]

@@ -17,6 +17,10 @@ PIECE = 1 << 20
 #: A compressed file may not become larger than this (a zip bomb is refused, not unpacked).
 MOST_UNPACKED = 4 << 30
 
+#: Nor more than so many times its size, once that is much: rows that people keep pack ten to a hundred times.
+MOST_RATIO = 400
+MUCH = 256 << 20
+
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -90,18 +94,25 @@ def _unpacked(path: Path, location: str) -> bytes:
         return b"".join(_inflated(file, location))
 
 
+def _check_size(unpacked: int, packed: int, location: str) -> None:
+    if unpacked > MOST_UNPACKED:
+        raise UnreadableData(
+            f"unpacks to more than {MOST_UNPACKED} bytes", where=location, expected="a smaller file, or Parquet"
+        )
+    if unpacked > MUCH and unpacked > MOST_RATIO * packed:
+        raise UnreadableData(
+            f"{packed} bytes unpack to more than {MOST_RATIO} times that: a zip bomb", where=location, expected="rows"
+        )
+
+
 def _inflated(file: IO[bytes], location: str) -> Iterator[bytes]:
-    unpacked = 0
+    unpacked, size = 0, file.seek(0, io.SEEK_END)
+    file.seek(0)
     try:
         with gzip.GzipFile(fileobj=file) as packed:
             while piece := packed.read(PIECE):
                 unpacked += len(piece)
-                if unpacked > MOST_UNPACKED:
-                    raise UnreadableData(
-                        f"unpacks to more than {MOST_UNPACKED} bytes",
-                        where=location,
-                        expected="a smaller file, or Parquet",
-                    )
+                _check_size(unpacked, size, location)
                 yield piece
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableData(

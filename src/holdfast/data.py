@@ -1,0 +1,453 @@
+"""The use-cases of a table that belongs to no project yet: profile, check, clean, anomalies, label errors, compare.
+
+These functions are the SDK of data quality; the commands of the same names call them. `Project` does the same for the
+data of a contract, with a journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from holdfast.core.evidence import Evidence, Verdict
+    from holdfast.core.ports import Related
+    from holdfast.quality.anomalies.labels import LabelErrors
+    from holdfast.quality.anomalies.rows import RowAnomalies
+    from holdfast.quality.anomalies.series import SeriesAnomalies
+    from holdfast.quality.cleaning import Cleaned, Undone
+    from holdfast.quality.exchange import Imported
+    from holdfast.quality.profiling import Profile
+    from holdfast.quality.reports import CheckResult, Report
+    from holdfast.store.checks_file import Checks
+
+#: So many of the rows that break a promise are named by their positions.
+FIRST = 5
+
+__all__ = [
+    "anomalies",
+    "check",
+    "check_all",
+    "clean",
+    "import_checks",
+    "label_errors",
+    "profile",
+    "read",
+    "row_anomalies",
+    "undo",
+]
+
+
+def read(location: str, settings: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """Rows of a file or URL, through the first source that reads it.
+
+    Raises
+    ------
+    UnreadableData
+        If no source reads such a file, or its bytes are not what they should be.
+    """
+    from holdfast.keeper.reading import read_rows
+
+    return read_rows(location, dict(settings or {}), where=location)
+
+
+def check(
+    location: str,
+    *,
+    contract: str | Path | None = None,
+    against: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Report:
+    """Judge the promises about rows on a table, in one scan of it; nothing is changed and nothing recorded.
+
+    Parameters
+    ----------
+    location
+        File or URL of the rows: CSV, Parquet, a folder or cloud URL of Parquet, ``file.duckdb#table``,
+        ``postgresql://host/database#table``.
+    contract
+        A contract, a checks file (``holdfast: 1`` and ``promises``), or a suite of another tool that `import_checks`
+        reads. None for ``checks.yaml`` beside the file or ``holdfast.yaml`` in the current folder.
+    against
+        An older version of the table: verdicts and contents are compared with it.
+    settings
+        What the source takes to read the rows, over what the contract says.
+    now
+        Time of the look, UTC-aware; None for the clock's.
+
+    Returns
+    -------
+    Report
+        One result for each promise, in the order of the contract; `quality.reports.render` writes it.
+
+    Raises
+    ------
+    UnreadableData
+        If a table cannot be read.
+    NotFound, ContractError
+        If there is no contract, or it cannot be used.
+    """
+    checks, notes = _checks(location, contract)
+    time = now if now is not None else datetime.now(UTC)
+    report = _report(location, checks, settings=settings, now=time)
+    if notes:
+        report = replace(report, notes=(*report.notes, *notes))
+    if against is None:
+        return report
+    from holdfast.quality.reports import diff_tables
+
+    old = _report(against, checks, settings=settings, now=time)
+    difference = diff_tables(_frame(against, checks, settings), _frame(location, checks, settings))
+    return replace(report, diff=difference, changes=report.compared(old), against=against)
+
+
+def check_all(
+    locations: Sequence[str],
+    *,
+    contract: str | Path | None = None,
+    shape: str = "text",
+    out: Path | None = None,
+    against: str | None = None,
+    now: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Report, str]:
+    """Judge several tables by one contract (or each by the one beside it), and write the report of all.
+
+    Parameters
+    ----------
+    locations
+        Files or URLs, at least one.
+    shape
+        ``text``, ``json``, ``junit``, ``sarif``, ``html`` or ``gx``.
+    out
+        File that the text is written to, whole or not at all.
+    now
+        ISO 8601; a time without a zone is UTC.
+
+    Returns
+    -------
+    tuple
+        The report, and its text.
+    """
+    from holdfast.quality.reports import combine, render
+    from holdfast.store.files import write_atomic
+
+    time = _moment(now)
+    report = combine(check(each, contract=contract, against=against, settings=settings, now=time) for each in locations)
+    text = render(report, shape)
+    if out is not None:
+        write_atomic(out, text.encode())
+    return report, text
+
+
+def _moment(now: str | None) -> datetime | None:
+    from holdfast.core.errors import InvalidValue
+
+    if now is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(now)
+    except ValueError:
+        raise InvalidValue(f"time {now!r}", expected="ISO 8601, such as 2026-11-24T12:00:00Z") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def profile(
+    location: str, *, settings: Mapping[str, Any] | None = None, false_alarms: float = 0.01, seed: int = 0
+) -> Profile:
+    """Checks that a table proposes, each with its support.
+
+    Parameters
+    ----------
+    location
+        File or URL of the rows.
+    settings
+        What the source takes to read it.
+    false_alarms
+        Chance, in (0, 1), that any of the learned checks fires on fresh rows that are like these.
+    seed
+        Seed of the halves that the checks are learned and tried on.
+
+    Raises
+    ------
+    UnreadableData, EmptyTable
+        If the table cannot be read, or has no rows.
+    """
+    from holdfast.quality.profiling import profile as profile_rows
+
+    return profile_rows(read(location, settings), false_alarms=false_alarms, seed=seed)
+
+
+def clean(
+    location: str,
+    *,
+    out: str | Path | None = None,
+    report: str | Path | None = None,
+    quarantine: str | Path | None = None,
+    min_confidence: float = 0.7,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Cleaned:
+    """Repair the cells of a file: plan the repairs, and write them where `out` is given.
+
+    Parameters
+    ----------
+    location
+        The file: CSV (also gzipped) or Parquet.
+    out
+        Where the repaired table goes; None only plans.
+    report
+        Where the trail goes (JSON): every change with before, after, rule, confidence; what `undo` needs.
+    quarantine
+        Where copies of the rows with cells that are wrong, but not surely repaired, go.
+    min_confidence
+        Repairs below it are held back, in (0, 1].
+    """
+    from holdfast.quality.cleaning import clean_file
+
+    return clean_file(
+        Path(location),
+        out=None if out is None else Path(out),
+        report=None if report is None else Path(report),
+        quarantine=None if quarantine is None else Path(quarantine),
+        min_confidence=min_confidence,
+        settings=settings,
+        seed=seed,
+    )
+
+
+def undo(report: str | Path, fixed: str | Path, *, out: str | Path) -> Undone:
+    """Take the repairs of a report back: `out` is the table as it was, bit for bit."""
+    from holdfast.quality.cleaning import undo_file
+
+    return undo_file(Path(report), Path(fixed), out=Path(out))
+
+
+def anomalies(
+    location: str,
+    *,
+    time: str,
+    value: str,
+    settings: Mapping[str, Any] | None = None,
+    season: str | None = None,
+    alarms_per_week: float = 1.0,
+) -> tuple[pl.Series, SeriesAnomalies]:
+    """Score each row of a time series by how little it follows from the rows before it.
+
+    Returns
+    -------
+    tuple
+        The times as they stand in the table, and the scores, in the order of the rows.
+
+    Raises
+    ------
+    ColumnNotFound
+        If there is no such column.
+    """
+    from holdfast.quality.anomalies.series import score_series
+
+    rows = read(location, settings)
+    return _column(rows, time, location), score_series(
+        rows[time], _column(rows, value, location), season=season, alarms_per_week=alarms_per_week
+    )
+
+
+def row_anomalies(
+    location: str, *, columns: list[str] | None = None, settings: Mapping[str, Any] | None = None, seed: int = 0
+) -> RowAnomalies:
+    """Score each row of a table by how little it belongs, with the columns to blame."""
+    from holdfast.quality.anomalies.rows import score_rows
+
+    return score_rows(read(location, settings), columns=columns, seed=seed)
+
+
+def label_errors(
+    location: str,
+    *,
+    target: str,
+    settings: Mapping[str, Any] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> LabelErrors:
+    """Score each label by how probably it is wrong (cross-validated confident learning).
+
+    Raises
+    ------
+    ColumnNotFound
+        If there is no such column.
+    UnusableTarget
+        If it has fewer than two classes.
+    """
+    from holdfast.quality.anomalies.labels import label_errors as find
+
+    rows = read(location, settings)
+    _column(rows, target, location)
+    return find(rows, target, folds=folds, seed=seed)
+
+
+def import_checks(path: str | Path) -> Imported:
+    """Promises for the checks of another tool, as far as they map; what does not is named with its reason."""
+    from holdfast.quality.exchange import read_suite
+
+    return read_suite(Path(path))
+
+
+def _column(rows: pl.DataFrame, name: str, location: str) -> pl.Series:
+    from holdfast.core.errors import ColumnNotFound, one_of
+
+    if name not in rows.columns:
+        raise ColumnNotFound(f"no column {name!r}", where=location, expected=one_of(rows.columns, name))
+    return rows[name]
+
+
+def _checks(location: str, contract: str | Path | None) -> tuple[Checks, tuple[str, ...]]:
+    """Promises to judge by, and what must be known of them: the checks of another tool that do not map."""
+    from holdfast.quality.exchange import checks_text, is_suite
+    from holdfast.store.checks_file import parse_checks, read_checks
+
+    path = Path(contract) if contract is not None else _contract_near(location)
+    if not is_suite(path):
+        return read_checks(path), ()
+    found = import_checks(path)
+    passed_over = tuple(f"passed over: {each.what}: {each.why}" for each in found.skipped)
+    return parse_checks(checks_text(found).encode(), name=path.name, folder=path.parent), passed_over
+
+
+def _contract_near(location: str) -> Path:
+    from holdfast.core.errors import NotFound
+
+    beside = Path() if "://" in location else Path(location.partition("#")[0]).parent
+    near = (beside / "checks.yaml", Path("checks.yaml"), Path("holdfast.yaml"))
+    found = next((each for each in near if each.is_file()), None)
+    if found is None:
+        raise NotFound(
+            "no contract to judge by",
+            where=location,
+            expected=f"--contract FILE, or checks.yaml beside it: holdfast profile {location} --out checks.yaml",
+        )
+    return found
+
+
+def _report(location: str, checks: Checks, *, settings: Mapping[str, Any] | None, now: datetime) -> Report:
+    from time import perf_counter
+
+    from holdfast.keeper.checking import judge_table
+    from holdfast.quality.reports import Report
+
+    started = perf_counter()
+    rows, height = _table(location, checks, settings)
+    names = _names(rows)
+    columns = [each for each in names if each not in checks.excluded]
+    related = _related(checks)
+    verdicts = judge_table(checks.promises, rows, columns=columns, now=now, related=related)
+    return Report(
+        results=tuple(
+            _result(each, rows, height, columns=columns, line=checks.lines.get(each.promise.id), related=related)
+            for each in verdicts
+        ),
+        data=location,
+        contract=checks.name,
+        rows=height,
+        columns=len(names),
+        time=now,
+        seconds=perf_counter() - started,
+    )
+
+
+def _result(
+    verdict: Verdict, rows: Any, height: int, *, columns: list[str], line: int | None, related: Related | None
+) -> CheckResult:
+    from holdfast.core import registry
+    from holdfast.core.evidence import State
+    from holdfast.quality.reports import CheckResult
+
+    found, promise = verdict.deciding, verdict.promise
+    spec = registry.get("measure", promise.measure)
+    notes: Mapping[str, Any] = {} if found is None else found.notes
+    failing, first = notes.get("rows_failing"), tuple(notes.get("first_rows", ()))
+    if verdict.cases > 1 and verdict.state is not State.HELD:
+        failing, first = _failing(verdict, rows, columns, related, (failing, first))
+    value = None if found is None else found.value
+    low, high = (None, None) if found is None else (found.low, found.high)
+    ends = f" [{spec.show(low)}, {spec.show(high)}]" if low is not None and high is not None else ""
+    return CheckResult(
+        check=promise.claim,
+        verdict=verdict.state.value,
+        value=value,
+        low=low,
+        high=high,
+        n=0 if found is None else found.n,
+        rows_failing=failing,
+        rows=height,
+        reason="" if verdict.state is State.HELD else verdict.reason,
+        first_rows=first,
+        measure=promise.measure,
+        column=_column_of(found),
+        shown="" if value is None else f"{spec.show(value)}{ends}",
+        line=line,
+    )
+
+
+def _failing(
+    verdict: Verdict,
+    rows: Any,
+    columns: list[str],
+    related: Related | None,
+    told: tuple[int | None, tuple[int, ...]],
+) -> tuple[int | None, tuple[int, ...]]:
+    """Rows that break any case of a promise; what the deciding case told where the rows are not at hand."""
+    import polars as pl
+
+    from holdfast.keeper.checking import failing_mask
+
+    if not isinstance(rows, pl.DataFrame) or verdict.promise.by:
+        return told
+    mask = failing_mask(verdict.promise, rows, columns=columns, related=related)
+    return told if mask is None else (int(mask.sum()), tuple(int(each) for each in mask.nonzero()[0][:FIRST]))
+
+
+def _column_of(found: Evidence | None) -> str | None:
+    if found is None or not found.args or not isinstance(found.args[0], str):
+        return None
+    return found.args[0]
+
+
+def _related(checks: Checks) -> Related:
+    """Other tables that a promise names: files beside the contract, or URLs."""
+
+    def read_beside(name: str) -> pl.LazyFrame:
+        return read(name if "://" in name else str(checks.folder / name)).lazy()
+
+    return read_beside
+
+
+def _frame(location: str, checks: Checks, settings: Mapping[str, Any] | None) -> pl.DataFrame:
+    """Rows with the types that the contract states, of those columns that are there."""
+    from holdfast.core.errors import ColumnNotFound
+
+    types = dict(checks.types)
+    while True:
+        more = {"types": types} if types else {}
+        try:
+            return read(location, {**checks.reading, **more, **(settings or {})})
+        except ColumnNotFound as error:
+            # A column that is gone is told by the promises about it.
+            gone = next((each for each in types if repr(each) in error.message), None)
+            if gone is None:
+                raise
+            del types[gone]
+
+
+def _table(location: str, checks: Checks, settings: Mapping[str, Any] | None) -> tuple[Any, int]:
+    rows = _frame(location, checks, settings)
+    return rows, rows.height
+
+
+def _names(rows: Any) -> list[str]:
+    return list(rows.columns)
