@@ -45,6 +45,12 @@ def _reference() -> ModuleType:
     return module
 
 
+def _with_data(path: Path, folder: Path, request: pytest.FixtureRequest) -> None:
+    """Lay the real data sets where a page reads them: the folder ``mirror``."""
+    if "mirror/" in path.read_text(encoding="utf-8"):
+        (folder / "mirror").symlink_to(request.getfixturevalue("mirror"))
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=_name)
 def test_the_examples_of_a_module_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -55,10 +61,13 @@ def test_the_examples_of_a_module_run(path: Path, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("path", PAGES, ids=_name)
-def test_the_python_examples_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_examples_of_a_page_run(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     from sybil import Sybil
     from sybil.parsers.markdown import PythonCodeBlockParser
 
+    _with_data(path, tmp_path, request)
     monkeypatch.chdir(tmp_path)
     for kind in registry.FOLDERS:
         registry.load(kind)
@@ -111,8 +120,9 @@ def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", PAGES, ids=_name)
-def test_the_commands_of_a_page_print_what_it_says(path: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_print_what_it_says(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     folder = tmp_path
+    _with_data(path, folder, request)
     for command, printed in _sessions(path):
         if command.startswith("cd "):
             folder = folder / command[3:].strip()

@@ -35,6 +35,11 @@ install_postgres() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >&2
 }
 
+install_chromium() {
+    command -v apt-get >/dev/null || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2
+}
+
 missing=0
 
 if ! postgres_binaries >/dev/null; then
@@ -54,6 +59,16 @@ if [ "$(id -u)" -eq 0 ]; then
         echo "postgres user: missing; the tests of PostgreSQL cannot run as root without it"
         missing=1
     fi
+fi
+
+if ! command -v chromium >/dev/null; then
+    install_chromium || true
+fi
+if command -v chromium >/dev/null; then
+    echo "chromium: $(command -v chromium) (the pages and reports are opened in it)"
+else
+    echo "chromium: missing, and not installed: its tests are skipped"
+    missing=1
 fi
 
 if command -v wrk >/dev/null; then

@@ -61,6 +61,7 @@ def check(
     *,
     contract: str | Path | None = None,
     against: str | None = None,
+    key: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Report:
@@ -76,6 +77,8 @@ def check(
         reads. None for ``checks.yaml`` beside the file or ``holdfast.yaml`` in the current folder.
     against
         An older version of the table: verdicts and contents are compared with it.
+    key
+        Columns that tell rows apart, so that the comparison says which rows and cells changed.
     settings
         What the source takes to read the rows, over what the contract says.
     now
@@ -94,16 +97,17 @@ def check(
         If there is no contract, or it cannot be used.
     """
     checks, notes = _checks(location, contract)
+    place = str(contract) if contract is not None else str(_contract_near(location))
     time = now if now is not None else datetime.now(UTC)
-    report = _report(location, checks, settings=settings, now=time)
-    if notes:
-        report = replace(report, notes=(*report.notes, *notes))
+    report = replace(_report(location, checks, settings=settings, now=time), contract=place, notes=notes)
     if against is None:
         return report
     from holdfast.quality.reports import diff_tables
 
     old = _report(against, checks, settings=settings, now=time)
-    difference = diff_tables(_frame(against, checks, settings), _frame(location, checks, settings))
+    difference = diff_tables(
+        _frame(against, checks, settings), _frame(location, checks, settings), key=list(key) or None
+    )
     return replace(report, diff=difference, changes=report.compared(old), against=against)
 
 
@@ -114,6 +118,7 @@ def check_all(
     shape: str = "text",
     out: Path | None = None,
     against: str | None = None,
+    key: Sequence[str] = (),
     now: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> tuple[Report, str]:
@@ -139,7 +144,9 @@ def check_all(
     from holdfast.store.files import write_atomic
 
     time = _moment(now)
-    report = combine(check(each, contract=contract, against=against, settings=settings, now=time) for each in locations)
+    report = combine(
+        check(each, contract=contract, against=against, key=key, settings=settings, now=time) for each in locations
+    )
     text = render(report, shape)
     if out is not None:
         write_atomic(out, text.encode())
@@ -272,10 +279,14 @@ def label_errors(
     *,
     target: str,
     settings: Mapping[str, Any] | None = None,
+    features: Sequence[str] | None = None,
     folds: int = 5,
     seed: int = 0,
+    noise: str = "symmetric",
 ) -> LabelErrors:
     """Score each label by how probably it is wrong (cross-validated confident learning).
+
+    The options are those of `holdfast.quality.anomalies.labels.label_errors`.
 
     Raises
     ------
@@ -288,14 +299,17 @@ def label_errors(
 
     rows = read(location, settings)
     _column(rows, target, location)
-    return find(rows, target, folds=folds, seed=seed)
+    return find(rows, target, features=features, folds=folds, seed=seed, noise=noise)
 
 
-def import_checks(path: str | Path) -> Imported:
-    """Promises for the checks of another tool, as far as they map; what does not is named with its reason."""
+def import_checks(path: str | Path, *, table: str | None = None) -> Imported:
+    """Promises for the checks of another tool, as far as they map; what does not is named with its reason.
+
+    `table` names the one that is meant (a model, dataset, suite, resource) where the file has checks of several.
+    """
     from holdfast.quality.exchange import read_suite
 
-    return read_suite(Path(path))
+    return read_suite(Path(path), table=table)
 
 
 def _column(rows: pl.DataFrame, name: str, location: str) -> pl.Series:

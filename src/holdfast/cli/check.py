@@ -32,6 +32,7 @@ FORMATS = ("text", "json", "junit", "sarif", "html", "gx")
 @click.option("--format", "shape", type=click.Choice(FORMATS), default="text", show_default=True, help="Of the report.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @click.option("--against", metavar="OLD", help="An older version of DATA to compare with.")
+@click.option("--key", multiple=True, metavar="COLUMN", help="With --against: tells rows apart; as often as needed.")
 @click.option("--now", metavar="TIME", help="Judge freshness as of that time (ISO 8601); the clock's by default.")
 @reading_option
 @click.option("--explain", metavar="CODE", help="Say what an error code means.")
@@ -73,6 +74,7 @@ def _check_tables(
     shape: str,
     out: Path | None,
     against: str | None,
+    key: tuple[str, ...],
     now: str | None,
     reading: dict[str, Any],
 ) -> int:
@@ -80,12 +82,15 @@ def _check_tables(
 
     if against is not None and len(data) > 1:
         raise click.UsageError("--against compares one table: give one DATA")
+    if key and against is None:
+        raise click.UsageError("--key needs --against OLD")
     report, text = check_all(
         data,
         contract=contract,
         shape="json" if as_json else shape,
         out=out,
         against=against,
+        key=key,
         now=now,
         settings=reading,
     )

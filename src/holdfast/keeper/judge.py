@@ -127,7 +127,7 @@ def _sentence(
     case = deciding.case_of(promise)
     about = f" ({case})" if case else ""
     if deciding.value is None:
-        found = f"{spec.name}{about}: {reason}"
+        found = f"{spec.name}{about}: {reason.removeprefix(f'{spec.name}: ')}"
     else:
         found = f"{spec.name}{about} is {spec.show(deciding.value)}"
         if deciding.low is not None and deciding.high is not None:

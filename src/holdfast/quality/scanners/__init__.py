@@ -1,0 +1,1 @@
+"""Scanners: many measures of rows in one scan."""
