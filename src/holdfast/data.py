@@ -29,6 +29,23 @@ if TYPE_CHECKING:
 #: So many of the rows that break a promise are named by their positions.
 FIRST = 5
 
+#: A Parquet file of more bytes is scanned, not held in memory.
+LARGE = 256 << 20
+
+#: Tables that are not files of this machine.
+_ELSEWHERE = (
+    "s3://",
+    "s3a://",
+    "gs://",
+    "gcs://",
+    "az://",
+    "azure://",
+    "abfs://",
+    "abfss://",
+    "postgresql://",
+    "postgres://",
+)
+
 __all__ = [
     "anomalies",
     "check",
@@ -62,6 +79,7 @@ def check(
     contract: str | Path | None = None,
     against: str | None = None,
     key: Sequence[str] = (),
+    table: str | None = None,
     settings: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Report:
@@ -79,6 +97,8 @@ def check(
         An older version of the table: verdicts and contents are compared with it.
     key
         Columns that tell rows apart, so that the comparison says which rows and cells changed.
+    table
+        Whose checks, where the contract is a suite of another tool with those of several tables.
     settings
         What the source takes to read the rows, over what the contract says.
     now
@@ -96,7 +116,7 @@ def check(
     NotFound, ContractError
         If there is no contract, or it cannot be used.
     """
-    checks, notes = _checks(location, contract)
+    checks, notes = _checks(location, contract, table)
     place = str(contract) if contract is not None else str(_contract_near(location))
     time = now if now is not None else datetime.now(UTC)
     report = replace(_report(location, checks, settings=settings, now=time), contract=place, notes=notes)
@@ -119,6 +139,7 @@ def check_all(
     out: Path | None = None,
     against: str | None = None,
     key: Sequence[str] = (),
+    table: str | None = None,
     now: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> tuple[Report, str]:
@@ -145,7 +166,8 @@ def check_all(
 
     time = _moment(now)
     report = combine(
-        check(each, contract=contract, against=against, key=key, settings=settings, now=time) for each in locations
+        check(each, contract=contract, against=against, key=key, table=table, settings=settings, now=time)
+        for each in locations
     )
     text = render(report, shape)
     if out is not None:
@@ -320,7 +342,7 @@ def _column(rows: pl.DataFrame, name: str, location: str) -> pl.Series:
     return rows[name]
 
 
-def _checks(location: str, contract: str | Path | None) -> tuple[Checks, tuple[str, ...]]:
+def _checks(location: str, contract: str | Path | None, table: str | None) -> tuple[Checks, tuple[str, ...]]:
     """Promises to judge by, and what must be known of them: the checks of another tool that do not map."""
     from holdfast.quality.exchange import checks_text, is_suite
     from holdfast.store.checks_file import parse_checks, read_checks
@@ -328,7 +350,7 @@ def _checks(location: str, contract: str | Path | None) -> tuple[Checks, tuple[s
     path = Path(contract) if contract is not None else _contract_near(location)
     if not is_suite(path):
         return read_checks(path), ()
-    found = import_checks(path)
+    found = import_checks(path, table=table)
     passed_over = tuple(f"passed over: {each.what}: {each.why}" for each in found.skipped)
     return parse_checks(checks_text(found).encode(), name=path.name, folder=path.parent), passed_over
 
@@ -355,8 +377,8 @@ def _report(location: str, checks: Checks, *, settings: Mapping[str, Any] | None
     from holdfast.quality.reports import Report
 
     started = perf_counter()
-    rows, height = _table(location, checks, settings)
-    names = _names(rows)
+    rows = _table(location, checks, settings)
+    height, names = _size(rows)
     columns = [each for each in names if each not in checks.excluded]
     related = _related(checks)
     verdicts = judge_table(checks.promises, rows, columns=columns, now=now, related=related)
@@ -458,10 +480,34 @@ def _frame(location: str, checks: Checks, settings: Mapping[str, Any] | None) ->
             del types[gone]
 
 
-def _table(location: str, checks: Checks, settings: Mapping[str, Any] | None) -> tuple[Any, int]:
-    rows = _frame(location, checks, settings)
-    return rows, rows.height
+def _table(location: str, checks: Checks, settings: Mapping[str, Any] | None) -> Any:
+    """Rows in memory, or a table that is scanned where it lies: large, in a database, or far away."""
+    if not _scanned(location, settings):
+        return _frame(location, checks, settings)
+    from holdfast.quality.engines import open_table
+
+    return open_table(location, settings)
 
 
-def _names(rows: Any) -> list[str]:
-    return list(rows.columns)
+def _scanned(location: str, settings: Mapping[str, Any] | None) -> bool:
+    if "engine" in (settings or {}) or location.startswith(_ELSEWHERE):
+        return True
+    path, _, table = location.partition("#")
+    if table or path.endswith((".duckdb", ".ddb")) or "*" in path or Path(path).is_dir():
+        return True
+    return path.endswith((".parquet", ".pq")) and Path(path).is_file() and Path(path).stat().st_size > LARGE
+
+
+def _size(rows: Any) -> tuple[int, list[str]]:
+    """Number of rows, and the columns."""
+    import polars as pl
+
+    if isinstance(rows, pl.DataFrame):
+        return rows.height, rows.columns
+    from holdfast.core.measures import RowCase
+    from holdfast.quality.compiler import compile_cases
+    from holdfast.quality.engines import table_of
+
+    table = table_of(rows)
+    (count,) = compile_cases([RowCase("row_count")]).results(table)
+    return int(getattr(count, "value", 0)), list(table.schema)

@@ -33,6 +33,7 @@ FORMATS = ("text", "json", "junit", "sarif", "html", "gx")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the report there.")
 @click.option("--against", metavar="OLD", help="An older version of DATA to compare with.")
 @click.option("--key", multiple=True, metavar="COLUMN", help="With --against: tells rows apart; as often as needed.")
+@click.option("--table", metavar="NAME", help="Whose checks, where a suite of another tool has those of several.")
 @click.option("--now", metavar="TIME", help="Judge freshness as of that time (ISO 8601); the clock's by default.")
 @reading_option
 @click.option("--explain", metavar="CODE", help="Say what an error code means.")
@@ -59,7 +60,7 @@ def check(folder: Path, *, data: tuple[str, ...], as_json: bool, explain: str | 
 
 
 def _only_with_data(given: dict[str, Any]) -> None:
-    for name in ("contract", "out", "against", "now"):
+    for name in ("contract", "out", "against", "table", "now"):
         if given[name] is not None:
             raise click.UsageError(f"--{name} needs DATA: holdfast check DATA --{name} ...")
     if given["shape"] not in ("text", "json"):
@@ -75,6 +76,7 @@ def _check_tables(
     out: Path | None,
     against: str | None,
     key: tuple[str, ...],
+    table: str | None,
     now: str | None,
     reading: dict[str, Any],
 ) -> int:
@@ -91,6 +93,7 @@ def _check_tables(
         out=out,
         against=against,
         key=key,
+        table=table,
         now=now,
         settings=reading,
     )

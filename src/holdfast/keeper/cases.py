@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from holdfast.core.errors import ColumnNotFound, one_of
 from holdfast.core.promises import EVERY_COLUMN, Argument, Promise
@@ -32,13 +32,24 @@ def argument_sets(promise: Promise, columns: Sequence[str]) -> list[tuple[Argume
     return [tuple(column if each == EVERY_COLUMN else each for each in promise.args) for column in columns]
 
 
-def slices(rows: pl.DataFrame, by: Sequence[str]) -> tuple[list[tuple[tuple[str, str], ...]], list[str]]:
+class Counted(Protocol):
+    """A table that is not held in memory, and can count its rows by the values of columns."""
+
+    def grouped(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Shape (combinations, columns + 1): each combination of values that occurs, and ``(rows)``, how often."""
+        ...
+
+
+def slices(
+    rows: pl.DataFrame | pl.LazyFrame | Counted, by: Sequence[str]
+) -> tuple[list[tuple[tuple[str, str], ...]], list[str]]:
     """Every slice by the columns and every crossing of them, and what was too small to judge.
 
     Parameters
     ----------
     rows
-        Shape (n, columns); has the columns `by`. A missing value makes a slice of its own, written ``(missing)``.
+        Shape (n, columns), or a table that counts; has the columns `by`. A missing value makes a slice of its own,
+        written ``(missing)``.
     by
         Columns to slice by; none gives the one slice of all rows.
 
@@ -54,19 +65,43 @@ def slices(rows: pl.DataFrame, by: Sequence[str]) -> tuple[list[tuple[tuple[str,
     """
     if not by:
         return [()], []
-    words = rows.select(slice_words(rows, column).alias(column) for column in by)
+    counted = _counted(rows, by)
+    words = counted.select(*(slice_words(counted, column).alias(column) for column in by), _ROWS)
     found: list[tuple[tuple[str, str], ...]] = []
     small: list[str] = []
     for size in range(1, len(by) + 1):
         for chosen in combinations(by, size):
             # Only crossings that occur: ten thousand categories have a hundred million that do not.
-            for *values, count in words.group_by(chosen).len(name="(rows)").sort(chosen).iter_rows():
+            for *values, count in words.group_by(chosen).agg(_sum_of_rows()).sort(chosen).iter_rows():
                 each = tuple(zip(chosen, values, strict=True))
                 if count >= MIN_SLICE:
                     found.append(each)
                 else:
                     small.append(" and ".join(f"{column}={value}" for column, value in each) + f" (n={count})")
     return found, small
+
+
+#: Column that says how many rows a combination of values stands for.
+_ROWS = "(rows)"
+
+
+def _sum_of_rows() -> pl.Expr:
+    import polars as pl
+
+    return pl.col(_ROWS).sum()
+
+
+def _counted(rows: pl.DataFrame | pl.LazyFrame | Counted, by: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
+
+    if not isinstance(rows, pl.DataFrame | pl.LazyFrame):
+        return rows.grouped(by)
+    names = rows.columns if isinstance(rows, pl.DataFrame) else rows.collect_schema().names()
+    for column in by:
+        if column not in names:
+            raise ColumnNotFound(f"no column {column!r} to slice by", expected=one_of(names, column))
+    lazy = rows.lazy().group_by(list(dict.fromkeys(by))).len(name=_ROWS)
+    return lazy.collect(engine="streaming" if isinstance(rows, pl.LazyFrame) else "auto")
 
 
 def slice_words(rows: pl.DataFrame, column: str) -> pl.Series:
