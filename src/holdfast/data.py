@@ -6,7 +6,7 @@ data of a contract, with a journal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,6 +222,9 @@ def clean(
     min_confidence: float = 0.7,
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
+    target: str | None = None,
+    repair_target: bool = False,
+    confirm: Callable[[Cleaned], bool] | None = None,
 ) -> Cleaned:
     """Repair the cells of a file: plan the repairs, and write them where `out` is given.
 
@@ -237,6 +240,22 @@ def clean(
         Where copies of the rows with cells that are wrong, but not surely repaired, go.
     min_confidence
         Repairs below it are held back, in (0, 1].
+    settings
+        What the source takes to read the file.
+    seed
+        Seed of the splits on which the effect on a model is measured.
+    target
+        Column that a model will be trained to predict: rules whose repairs make such a model worse on clean held-out
+        rows are dropped, and the column itself is repaired only with `repair_target`.
+    confirm
+        Asked before anything is written; nothing is where it says no.
+
+    Raises
+    ------
+    UnreadableData
+        If the file cannot be read as a table.
+    InvalidValue
+        If `out` is the file itself, or a confidence is none.
     """
     from holdfast.quality.cleaning import clean_file
 
@@ -248,6 +267,9 @@ def clean(
         min_confidence=min_confidence,
         settings=settings,
         seed=seed,
+        target=target,
+        repair_target=repair_target,
+        confirm=confirm,
     )
 
 
