@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-.venv/bin/python}"
 LIMIT_S="${BENCH_LIMIT_S:-900}"
 FIGURES=".bench/figures.jsonl"
-ALL=(start_up pipeline serving drift checks journal)
+ALL=(start_up pipeline serving drift checks journal repair nab label_errors learned_checks)
 
 mkdir -p .bench
 : >"$FIGURES.new"

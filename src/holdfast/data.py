@@ -160,10 +160,17 @@ def check_all(
     -------
     tuple
         The report, and its text.
+
+    Raises
+    ------
+    UnsafePath, StoreUnavailable
+        If `out` is one of the files that are read, or a folder, or has no folder to lie in.
     """
     from holdfast.quality.reports import combine, render
     from holdfast.store.files import write_atomic
 
+    if out is not None:
+        _check_out(out, [*locations, *(str(each) for each in (contract, against) if each is not None)])
     time = _moment(now)
     report = combine(
         check(each, contract=contract, against=against, key=key, table=table, settings=settings, now=time)
@@ -173,6 +180,24 @@ def check_all(
     if out is not None:
         write_atomic(out, text.encode())
     return report, text
+
+
+def _check_out(out: Path, read: Sequence[str]) -> None:
+    """Refuse to write over what is read, and where nothing can be written, before any work is done."""
+    import os
+
+    from holdfast.core.errors import StoreUnavailable, UnsafePath
+
+    place = os.path.realpath(out)
+    for each in read:
+        if place == os.path.realpath(each.partition("#")[0]) or place == os.path.realpath(each):
+            raise UnsafePath(f"the report would overwrite {each!r}", where=f"--out {out}", expected="a file of its own")
+    if out.is_dir():
+        raise UnsafePath("it is a folder", where=f"--out {out}", expected="the name of a file")
+    if not out.parent.is_dir():
+        raise StoreUnavailable(
+            f"no folder {str(out.parent)!r} to write into", where=f"--out {out}", expected="a folder"
+        )
 
 
 def _moment(now: str | None) -> datetime | None:
@@ -188,7 +213,12 @@ def _moment(now: str | None) -> datetime | None:
 
 
 def profile(
-    location: str, *, settings: Mapping[str, Any] | None = None, false_alarms: float = 0.01, seed: int = 0
+    location: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    false_alarms: float = 0.01,
+    seed: int = 0,
+    now: datetime | None = None,
 ) -> Profile:
     """Checks that a table proposes, each with its support.
 
@@ -202,6 +232,8 @@ def profile(
         Chance, in (0, 1), that any of the learned checks fires on fresh rows that are like these.
     seed
         Seed of the halves that the checks are learned and tried on.
+    now
+        Time at which the rows came, UTC-aware: a check of freshness is then proposed; None leaves it in doubt.
 
     Raises
     ------
@@ -210,7 +242,19 @@ def profile(
     """
     from holdfast.quality.profiling import profile as profile_rows
 
-    return profile_rows(read(location, settings), false_alarms=false_alarms, seed=seed)
+    rows = read(location, {**_codes(location, settings), **(settings or {})})
+    return profile_rows(rows, false_alarms=false_alarms, seed=seed, now=now)
+
+
+def _codes(location: str, settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Types of the columns of a CSV that look like numbers and are codes: 01234 keeps its zero."""
+    from holdfast.quality.profiling import codes
+
+    given = dict(settings or {})
+    if not location.lower().removesuffix(".gz").endswith((".csv", ".tsv")) or "types" in given or "infer" in given:
+        return {}
+    found = codes(read(location, {**given, "infer": False}))
+    return {"types": found} if found else {}
 
 
 def clean(

@@ -18,16 +18,21 @@ from holdfast.core.errors import explained
 from holdfast.project import Project
 
 NAMES = (
+    "anomalies",
     "apply",
     "approve",
     "check",
     "check-promise",
+    "clean",
     "demo",
     "export",
     "history",
+    "import-checks",
     "init",
     "journal",
+    "label-errors",
     "plan",
+    "profile",
     "promise",
     "rollback",
     "schema",
@@ -53,10 +58,18 @@ def test_the_commands_are_those_that_were_promised() -> None:
     assert tuple(sorted(COMMANDS)) == NAMES
 
 
+#: Commands that are about a file, not about a project.
+OF_FILES = ("anomalies", "clean", "import-checks", "label-errors", "profile")
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_takes_a_project_and_json(name: str) -> None:
-    options = {each for param in leaf(name).params for each in param.opts}
-    assert {"--project", "--json"} <= options
+def test_every_command_prints_json(name: str) -> None:
+    assert "--json" in {each for param in leaf(name).params for each in param.opts}
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each not in OF_FILES])
+def test_every_command_of_a_project_takes_its_folder(name: str) -> None:
+    assert "--project" in {each for param in leaf(name).params for each in param.opts}
 
 
 @pytest.mark.parametrize("name", NAMES)
