@@ -50,6 +50,7 @@ __all__ = [
     "anomalies",
     "check",
     "check_all",
+    "check_out",
     "clean",
     "import_checks",
     "label_errors",
@@ -170,7 +171,7 @@ def check_all(
     from holdfast.store.files import write_atomic
 
     if out is not None:
-        _check_out(out, [*locations, *(str(each) for each in (contract, against) if each is not None)])
+        check_out(out, [*locations, *(str(each) for each in (contract, against) if each is not None)])
     time = _moment(now)
     report = combine(
         check(each, contract=contract, against=against, key=key, table=table, settings=settings, now=time)
@@ -182,8 +183,16 @@ def check_all(
     return report, text
 
 
-def _check_out(out: Path, read: Sequence[str]) -> None:
-    """Refuse to write over what is read, and where nothing can be written, before any work is done."""
+def check_out(out: Path, read: Sequence[str]) -> None:
+    """Refuse to write over what is read, and where nothing can be written, before any work is done.
+
+    Raises
+    ------
+    UnsafePath
+        If `out` is one of the files that are read, or a folder.
+    StoreUnavailable
+        If there is no folder to write into.
+    """
     import os
 
     from holdfast.core.errors import StoreUnavailable, UnsafePath

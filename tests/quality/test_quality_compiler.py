@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,20 @@ import polars as pl
 import pytest
 
 from holdfast.core import registry
-from holdfast.core.errors import ColumnNotFound, InvalidValue, NotMeasurable, UnknownName
+from holdfast.core.errors import (
+    ColumnNotFound,
+    HoldfastError,
+    InvalidValue,
+    NotMeasurable,
+    UnknownName,
+    UnreadableData,
+)
 from holdfast.core.evidence import Value
 from holdfast.core.grammar import parse
+from holdfast.core.measures import RowCase
 from holdfast.quality import compile_checks
 from holdfast.quality._expressions import builders
+from holdfast.quality.compiler import compile_cases
 
 TEXTS = [
     "completeness(*) >= 0.9",
@@ -105,7 +115,9 @@ def test_what_is_no_check_of_rows_is_refused() -> None:
 def test_every_measure_of_values_can_point_at_rows() -> None:
     registry.load("measure")
     without = {name for name in builders if registry.find("row_check", name) is None}
-    assert without == {"row_count", "columns_present", "distinct_count", "varies"}
+    of_the_table = {"row_count", "columns_present", "distinct_count", "varies", "freshness", "regular"}
+    of_distributions = {"mean", "standard_deviation", "quantile", "frequency", "correlation"}
+    assert without == of_the_table | of_distributions
 
 
 def test_a_check_of_another_room_takes_part_in_the_scan(people: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,3 +143,114 @@ def test_the_contract_of_adult_is_measured_in_one_plan(adult_file: Path) -> None
     ]
     found = compile_checks(promises).measure(rows)
     assert all(promise.within(found[promise.id].value) for promise in promises)
+
+
+SLICES = [
+    (),
+    (("sex", "Male"),),
+    (("sex", "Female"), ("race", "Black")),
+    (("race", "Other"),),
+    (("workclass", "(missing)"),),
+]
+CASES = [
+    ("completeness", ("occupation",)),
+    ("in_range", ("age", 18.0, 80.0)),
+    ("unique", ("fnlwgt",)),
+    ("allowed", ("education", "HS-grad", "Bachelors")),
+    ("determines", ("education", "education_num")),
+    ("references", ("education_num", "hours_per_week")),
+    ("monotone", ("age",)),
+    ("holds", ("capital_gain == 0 or capital_loss == 0",)),
+    ("has_length", ("marital_status", 5.0, 20.0)),
+    ("mean", ("hours_per_week",)),
+    ("standard_deviation", ("hours_per_week",)),
+    ("quantile", ("age", 0.9)),
+    ("frequency", ("income", ">50K")),
+    ("correlation", ("age", "hours_per_week")),
+    ("varies", ("race",)),
+    ("regular", ("age", 1.0)),
+    ("distinct_count", ("occupation",)),
+    ("row_count", ()),
+]
+
+
+def test_many_cases_at_once_are_what_each_measure_finds_alone_on_its_slice(adult_file: Path) -> None:
+    rows = pl.read_parquet(adult_file)
+    parts = {
+        each: rows.filter(
+            pl.all_horizontal(pl.lit(value=True), *(pl.col(a).fill_null("(missing)") == b for a, b in each))
+        )
+        for each in SLICES
+    }
+    cases = [RowCase(name, args, slice=each, confidence=0.9) for each in SLICES for name, args in CASES]
+    found = compile_cases(cases).results(rows)
+    assert [str(each) for each in found] == [str(_alone(case, parts[case.slice])) for case in cases]
+    values = [(value, case) for value, case in zip(found, cases, strict=True) if isinstance(value, Value)]
+    assert len(values) > 80
+    assert all(value == _alone(case, parts[case.slice]) for value, case in values)
+
+
+def _alone(case: RowCase, rows: pl.DataFrame) -> Value | HoldfastError:
+    spec = registry.get("measure", case.measure)
+    try:
+        found: Value = spec.measure(rows, case.args, confidence=case.confidence, rng=np.random.default_rng(0))
+    except HoldfastError as error:
+        return error
+    return found
+
+
+def test_slices_are_chosen_by_the_words_that_name_them() -> None:
+    rows = pl.DataFrame(
+        {
+            "i": [1, 2, None],
+            "f": [1.0, 2.5, float("nan")],
+            "b": [True, None, False],
+            "d": [date(2026, 1, 1), None, date(2026, 1, 2)],
+            "c": pl.Series(["x", None, "y"], dtype=pl.Categorical),
+        }
+    )
+    chosen = [("i", "1"), ("f", "1"), ("f", "2.5"), ("f", "(missing)"), ("b", "true"), ("b", "(missing)"), ("i", "01")]
+    chosen += [("d", "2026-01-02"), ("d", "(missing)"), ("c", "x"), ("c", "(missing)"), ("b", "yes"), ("i", "nothing")]
+    counts = [RowCase("row_count", slice=(each,)) for each in chosen]
+    found = compile_cases(counts).results(rows)
+    assert [each.n if isinstance(each, Value) else 0 for each in found] == [1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 0]
+
+
+def test_a_case_that_cannot_be_measured_does_not_hide_the_others(people: pl.DataFrame) -> None:
+    cases = [
+        RowCase("completeness", ("agee",)),
+        RowCase("completeness", ("age",), slice=(("sexx", "M"),)),
+        RowCase("completeness", ("age",), slice=(("sex", "nobody"),)),
+        RowCase("in_range", ("age",), options=(("lowest", 1.0),)),
+        RowCase("in_range", ("age", 1.0, 2.0, 3.0)),
+        RowCase("completeness", ("age",)),
+    ]
+    found = compile_cases(cases).results(people)
+    assert [type(each).__name__ for each in found[:2]] == ["ColumnNotFound", "ColumnNotFound"]
+    assert "without rows" in str(found[2])
+    assert "no option 'lowest'" in str(found[3])
+    assert "cannot take these arguments" in str(found[4])
+    assert isinstance(found[5], Value)
+
+
+def test_each_case_has_its_own_confidence(people: pl.DataFrame) -> None:
+    sure, surer, always = compile_cases(
+        [
+            RowCase("completeness", ("age",), confidence=0.9),
+            RowCase("completeness", ("age",), confidence=0.99),
+            RowCase("completeness", ("age",), confidence=0.9, anytime=True),
+        ]
+    ).results(people)
+    assert sure.low > surer.low
+    assert sure.low > always.low
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(UnreadableData, match="list is no table"):
+        compile_checks([parse("row_count >= 1 rows")]).results([1, 2, 3])
+
+
+def test_a_lazy_frame_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(UnreadableData, match="cannot be read"):
+        compile_checks([parse("row_count >= 1 rows")]).results(pl.scan_parquet(tmp_path / "broken.parquet"))

@@ -37,7 +37,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--target", metavar="COLUMN", help="Drop the rules whose repairs make a model of COLUMN worse.")
 @click.option("--repair-target", is_flag=True, help="Repair the target's own cells as well.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of samples and models.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of samples and models.")
 @reading_option
 @click.option("--yes", is_flag=True, help="Write without asking; nobody is asked where there is no terminal.")
 @click.option("--format", "shape", type=click.Choice(("text", "json")), default="text", show_default=True)

@@ -28,7 +28,7 @@ SHOWN = 20
 @click.option("--top", type=click.IntRange(min=1), help="How many rows to show.")
 @click.option("--features", metavar="A,B", help="Columns to judge by; all that say something by default.")
 @click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Of the cross-validation.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of folds and models.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of folds and models.")
 @click.option(
     "--noise",
     type=click.Choice(["symmetric", "by-class"]),

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     metavar="SHARE",
     help="Chance that any of the checks fires on fresh rows like these.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the halves that the checks are tried on.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of the halves that the checks are tried on.",
+)
 @reading_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def profile(
@@ -43,6 +49,10 @@ def profile(
         raise click.BadParameter(f"{false_alarms:g} is no chance between 0 and 1", param_hint="--false-alarms")
     if out is not None and out.exists() and not force:
         raise click.UsageError(f"{out} is there already: --force overwrites it")
+    if out is not None:
+        from holdfast.data import check_out
+
+        check_out(out, [data])
     found = profile_table(data, settings=reading, false_alarms=false_alarms, seed=seed)
     text = found.text(data, reading=reading)
     if out is not None:

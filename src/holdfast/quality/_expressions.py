@@ -1,23 +1,40 @@
-"""Checks as Polars expressions: what each check is made of, and the pieces that they share."""
+"""Checks: what each is made of, and the pieces that they share."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
 from holdfast.core.errors import ColumnNotFound, InvalidValue, NotMeasurable, one_of
+from holdfast.core.evidence import Value
 from holdfast.core.promises import EVERY_COLUMN
+from holdfast.quality import algebra as a
 
 Schema = Mapping[str, pl.DataType]
+
+Figures = Mapping[str, Any]
+"""What was found of a check: ``bad``, ``looked``, ``rows`` (of the table) and its further figures, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """How sure an interval must be, and whether it must stay valid however often it is looked at."""
+
+    confidence: float = 0.95
+    anytime: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """One check of one column (or set of columns), as expressions that share one scan with all other checks.
+    """One check of one column (or set of columns), told once for all engines; it shares one scan with all others.
+
+    `bad`, `looked` and `failing` may also be Polars expressions: the check then runs on Polars alone.
 
     Parameters
     ----------
@@ -28,25 +45,34 @@ class Check:
     looked
         Aggregate: how many rows were looked at (a missing value is not, except where missing is the question).
     failing
-        Row by row, never null: True where the row breaks the check. None where no single row is to blame.
+        Row by row: True where the row breaks the check. None where no single row is to blame.
     column
         The column it concerns, where it is one.
     kind
-        ``share``: the value is ``1 - bad / looked``. ``count``: the value is `bad`.
+        ``share``: the value is ``1 - bad / looked``. ``count``: the value is `bad`. ``figure``: `value` makes it.
     exact
         Whether the value is known without uncertainty, so that it has no interval.
     notes
         Plain data to keep with the evidence.
+    also
+        Further aggregates of the first scan, by name.
+    then
+        What a second look asks for, from the figures of the first one: an interval from order statistics, for example.
+    value
+        For a ``figure``: the value, from all figures.
     """
 
     measure: str
-    bad: pl.Expr
-    looked: pl.Expr
-    failing: pl.Expr | None = None
+    bad: a.Aggregate | pl.Expr
+    looked: a.Aggregate | pl.Expr
+    failing: a.Condition | pl.Expr | None = None
     column: str | None = None
     kind: str = "share"
     exact: bool = False
     notes: Mapping[str, Any] = field(default_factory=dict)
+    also: Mapping[str, a.Aggregate] = field(default_factory=dict)
+    then: Callable[[Figures, Certainty], Mapping[str, a.Aggregate]] | None = None
+    value: Callable[[Figures, Certainty], Value] | None = None
 
 
 Builder = Callable[..., Check]
@@ -75,6 +101,7 @@ def build(
     options: Mapping[str, Any] | None = None,
     *,
     columns: Iterable[str] | None = None,
+    now: datetime | None = None,
 ) -> tuple[Check, ...]:
     """Build the checks of a measure on a table with this schema: one, or one for each column where ``*`` was given.
 
@@ -88,6 +115,8 @@ def build(
         Arguments of the measure; a first argument ``*`` stands for every column of `columns`.
     columns
         Columns that ``*`` stands for; None for all of the schema.
+    now
+        Time of the measurement, UTC-aware; handed over to a builder that takes it.
 
     Raises
     ------
@@ -100,12 +129,36 @@ def build(
     """
     given = tuple(args)
     builder = builders[name]
+    named = _options(name, builder, options or {}) | ({"now": now} if "now" in _taken(builder) else {})
     if not given or given[0] != EVERY_COLUMN:
-        return (builder(schema, *given, **dict(options or {})),)
+        return (_one(name, builder, schema, *given, **named),)
     every = tuple(schema if columns is None else columns)
     if not every:
         raise NotMeasurable(f"{name}(*) on a table without columns", expected="at least one column")
-    return tuple(builder(schema, column, *given[1:], **dict(options or {})) for column in every)
+    found = tuple(_one(name, builder, schema, column, *given[1:], **named) for column in every)
+    if found[0].kind == "figure" and len(found) > 1:
+        raise InvalidValue(f"{name}(*) has no worst column", where=name, expected="one column")
+    return found
+
+
+def _taken(builder: Builder) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(builder).parameters
+
+
+def _options(name: str, builder: Builder, options: Mapping[str, Any]) -> dict[str, Any]:
+    valid = [each for each in list(_taken(builder))[1:] if each != "now"]
+    for each in options:
+        if each not in valid:
+            raise InvalidValue(f"{name} has no option {each!r}", expected=one_of(valid, each))
+    return dict(options)
+
+
+def _one(name: str, builder: Builder, schema: Schema, *args: Any, **options: Any) -> Check:
+    try:
+        inspect.signature(builder).bind(schema, *args, **options)
+    except TypeError as error:
+        raise InvalidValue(f"{name} cannot take these arguments: {error}") from error
+    return builder(schema, *args, **options)
 
 
 def kind_of(schema: Schema, column: object, measure: str) -> pl.DataType:
@@ -152,46 +205,34 @@ def is_text(kind: pl.DataType) -> bool:
     return kind in (pl.String, pl.Categorical, pl.Enum)
 
 
-def missing(column: str, kind: pl.DataType) -> pl.Expr:
-    """Row by row: whether the value is missing (null, or NaN in a float column)."""
-    gone = pl.col(column).is_null()
-    return gone | pl.col(column).is_nan().fill_null(value=True) if kind.is_float() else gone
+def value_of_column(column: str, kind: pl.DataType) -> a.Column:
+    """Column in which NaN counts as missing, where it can hold one."""
+    return a.Column(str(column), nan=kind.is_float())
 
 
-def missing_count(column: str, kind: pl.DataType) -> pl.Expr:
-    """How many values are missing; the nulls are counted without looking at the rows."""
-    nulls = pl.col(column).null_count()
-    return nulls + pl.col(column).is_nan().sum() if kind.is_float() else nulls
-
-
-def present(column: str, kind: pl.DataType) -> pl.Expr:
-    """How many values are there."""
-    return pl.len() - missing_count(column, kind)
-
-
-def text(column: str, kind: pl.DataType) -> pl.Expr:
+def text(column: str, kind: pl.DataType) -> a.Term:
     """Read the column as plain text."""
-    return pl.col(column) if kind == pl.String else pl.col(column).cast(pl.String)
+    plain = a.Column(str(column))
+    return plain if kind == pl.String else a.Call("text", (plain,))
 
 
-def rule(measure: str, column: str, kind: pl.DataType, passing: pl.Expr, **notes: Any) -> Check:
+def rule(measure: str, column: str, kind: pl.DataType, passing: a.Condition, **notes: Any) -> Check:
     """Check that every value that is there passes; missing values are not looked at.
 
     Parameters
     ----------
     passing
-        Row by row: whether the value passes; null where it is missing.
+        Whether the value passes; unknown where it is missing. NaN may be read as any number here: it is left out.
     """
-    # A missing value is null in `passing` (or NaN, which compares as no number): it is not looked at.
-    failing = ~passing
+    failing: a.Condition = a.Negated(passing)
     if kind.is_float():
-        failing = failing & pl.col(column).is_not_nan()
+        failing = a.every(failing, a.Negated(a.IsNan(a.Column(str(column)))))
     return Check(
         measure=measure,
-        bad=failing.sum(),
-        looked=present(column, kind),
-        failing=failing.fill_null(value=False),
-        column=column,
+        bad=a.CountIf(failing),
+        looked=a.present(value_of_column(column, kind)),
+        failing=failing,
+        column=str(column),
         notes=notes,
     )
 
@@ -211,3 +252,26 @@ def number(value: object, *, measure: str, what: str) -> float:
     if math.isnan(found):
         raise InvalidValue(f"{what} is NaN", where=measure, expected="a number")
     return found
+
+
+def moment(text: object, kind: pl.DataType, *, measure: str) -> date | datetime:
+    """Read an argument as a day or time that a column of type `kind` can be compared with.
+
+    A time without a zone is taken as UTC where the column has one; a column without a zone is taken as UTC.
+
+    Raises
+    ------
+    InvalidValue
+        If it is not ISO 8601.
+    """
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise InvalidValue(
+            f"bound {text!r} of a date", where=measure, expected="ISO 8601, such as 2026-01-31"
+        ) from None
+    if kind == pl.Date:
+        return found.date()
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

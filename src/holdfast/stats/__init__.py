@@ -10,6 +10,7 @@ module            what it holds
 `multiplicity`    Bonferroni, Holm, Benjamini-Hochberg and their relatives
 `sequences`       intervals and tests that stay valid however often they are looked at
 `sketches`        one pass over a table: quantiles, counts, missing, moments; they merge
+`tails`           how surprising a value is: Student tails fitted to quantiles, as wide as the sample is small
 ================  ====================================================================================
 
 Everything here is pure: no files, no clock, no global randomness. The modules are imported when asked for.
@@ -20,7 +21,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["calibration", "distances", "intervals", "metrics", "multiplicity", "sequences", "sketches"]
+__all__ = ["calibration", "distances", "intervals", "metrics", "multiplicity", "sequences", "sketches", "tails"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -22,6 +22,8 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "maximum": (1000.0,),
     "pattern": (".*", ".+"),
     "values": (1.0, "f"),
+    "value": (1.0, "f"),
+    "step": (1.0, "1 h"),
     "kind": ("number", "text", "category"),
     "type": ("number", "text", "category"),
     "dtype": ("number", "text", "category"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from holdfast.testing._subjects import copy_of, same_subject, spoilt, subjects
 #: No registered table has a column of this name.
 NOWHERE = "no such column"
 
+#: Time of the look, for measures that ask: after everything that the tiny subjects saw.
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Case:
@@ -40,7 +44,7 @@ class _Case:
 
     def run(self, subject: Any = None, *, args: Sequence[Any] | None = None, **settings: Any) -> Value:
         """Measure; the generator is seeded anew each time."""
-        given = {"confidence": 0.95, "rng": np.random.default_rng(7), **settings}
+        given = {"confidence": 0.95, "rng": np.random.default_rng(7), "now": NOW, **settings}
         return self.spec.measure(
             self.subject if subject is None else subject, self.args if args is None else args, self.options, **given
         )

@@ -55,6 +55,7 @@ def same_subject(one: Any, other: Any) -> bool:
 
 def spoilt(subject: Any, columns: Sequence[str]) -> dict[str, Any]:
     """Bad input made from a good subject, by what is bad about it; `columns` are those that are measured."""
+    columns = list(dict.fromkeys(columns))
     if isinstance(subject, pl.DataFrame):
         return _spoilt_rows(subject, columns)
     if isinstance(subject, Scored):

@@ -63,7 +63,7 @@ class AutoML:
         ExportFailed
             If the exported graph does not answer as the model does.
         """
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it ships no types
+        from threadpoolctl import threadpool_limits
 
         threads = _threads(request)
         with threadpool_limits(limits=threads, user_api="blas"):

@@ -52,7 +52,8 @@ def check_target(path: Path, *, what: str, taken: Iterable[Path | None]) -> None
 def _same(path: Path, other: Path) -> bool:
     if path.exists() and other.exists() and path.samefile(other):
         return True
-    return path.resolve() == other.resolve()
+    # Unlike `Path.resolve`, this takes links that lead in a circle.
+    return os.path.realpath(path) == os.path.realpath(other)
 
 
 def hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from holdfast.core.evidence import Value
 from holdfast.core.promises import Argument
 from holdfast.core.registry import measure, row_check
 from holdfast.core.units import number_text
+from holdfast.quality import algebra as a
 from holdfast.quality._expressions import Check, Schema, check, is_text, kind_of, number, refuse, rule, text
 from holdfast.quality._values import mask_of, measured
 
@@ -22,18 +23,21 @@ def build(schema: Schema, column: str, *values: Argument) -> Check:
         raise InvalidValue(f"no values for column {column!r}", where="allowed", expected="the values that can be")
     if kind.is_numeric():
         numbers = [number(each, measure="allowed", what=f"value of the number column {column!r}") for each in values]
-        return rule("allowed", column, kind, _among(pl.col(column), kind, numbers), values=len(values))
+        return rule("allowed", column, kind, among(column, kind, numbers), values=len(values))
     if is_text(kind) or kind == pl.Boolean:
         words = [each if isinstance(each, str) else number_text(float(each)) for each in values]
-        return rule("allowed", column, kind, text(column, kind).is_in(words), values=len(values))
+        passing = a.Among(text(column, kind), tuple(words))
+        return rule("allowed", column, kind, passing, values=len(values))
     raise refuse("allowed", column, kind, expected="a column of text, numbers, or true and false")
 
 
-def _among(column: pl.Expr, kind: pl.DataType, numbers: list[float]) -> pl.Expr:
+def among(column: str, kind: pl.DataType, numbers: list[float]) -> a.Among:
+    """Whether a number is one of several."""
     if kind.is_integer():
         # Compared as integers: a large id has no exact float.
-        return column.cast(pl.Int64, strict=False).is_in([int(each) for each in numbers if each == int(each)])
-    return column.cast(pl.Float64).is_in(numbers)
+        whole = tuple(int(each) for each in numbers if each.is_integer() and abs(each) < 2.0**63)
+        return a.Among(a.Call("integer", (a.Column(column),)), whole)
+    return a.Among(a.Call("number", (a.Column(column),)), tuple(numbers))
 
 
 @measure(

@@ -7,6 +7,7 @@ import polars as pl
 from holdfast.core.errors import InvalidValue, nearest
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure
+from holdfast.quality import algebra as a
 from holdfast.quality._expressions import Check, Schema, check
 from holdfast.quality._values import measured
 
@@ -20,8 +21,8 @@ def build(schema: Schema, *columns: str) -> Check:
     near = {each: found for each in gone if (found := nearest(each, schema)) is not None}
     return Check(
         measure="columns_present",
-        bad=pl.lit(len(gone)),
-        looked=pl.lit(len(columns)),
+        bad=a.Constant(len(gone)),
+        looked=a.Constant(len(columns)),
         exact=True,
         notes={"missing": gone, "nearest": near},
     )

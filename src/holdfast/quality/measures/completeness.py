@@ -7,7 +7,8 @@ import polars as pl
 
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure, row_check
-from holdfast.quality._expressions import Check, Schema, check, kind_of, missing, missing_count
+from holdfast.quality import algebra as a
+from holdfast.quality._expressions import Check, Schema, check, kind_of, value_of_column
 from holdfast.quality._values import mask_of, measured
 
 
@@ -17,9 +18,9 @@ def build(schema: Schema, column: str) -> Check:
     kind = kind_of(schema, column, "completeness")
     return Check(
         measure="completeness",
-        bad=missing_count(column, kind),
-        looked=pl.len(),
-        failing=missing(column, kind),
+        bad=a.Missing(value_of_column(column, kind)),
+        looked=a.Rows(),
+        failing=a.IsMissing(value_of_column(column, kind)),
         column=column,
     )
 

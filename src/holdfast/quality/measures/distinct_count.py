@@ -6,7 +6,8 @@ import polars as pl
 
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure
-from holdfast.quality._expressions import Check, Schema, check, kind_of, present
+from holdfast.quality import algebra as a
+from holdfast.quality._expressions import Check, Schema, check, kind_of, value_of_column
 from holdfast.quality._values import measured
 
 
@@ -14,14 +15,11 @@ from holdfast.quality._values import measured
 def build(schema: Schema, column: str) -> Check:
     """Count the different values; missing is none."""
     kind = kind_of(schema, column, "distinct_count")
-    looked = present(column, kind)
-    value = pl.col(column).fill_nan(None) if kind.is_float() else pl.col(column)
-    # Missing counts as one more value in n_unique, which is quicker than dropping it first.
-    gone = (looked < pl.len()).cast(pl.UInt32)
+    value = value_of_column(column, kind)
     return Check(
         measure="distinct_count",
-        bad=value.n_unique() - gone,
-        looked=looked,
+        bad=a.Distinct((value,), missing=False),
+        looked=a.present(value),
         column=column,
         kind="count",
         exact=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from holdfast.core.errors import InvalidValue
 from holdfast.core.evidence import Value
 from holdfast.core.promises import Argument
 from holdfast.core.registry import measure, row_check
-from holdfast.quality._expressions import Check, Schema, check, kind_of, number, refuse, rule
+from holdfast.quality import algebra as a
+from holdfast.quality._expressions import Check, Schema, check, kind_of, moment, number, refuse, rule
 from holdfast.quality._values import mask_of, measured
 
 
@@ -27,31 +27,18 @@ def build(schema: Schema, column: str, low: Argument | None = None, high: Argume
             None if each is None else number(each, measure="in_range", what="bound") for each in (low, high)
         ]
     elif kind in (pl.Date, pl.Datetime):
-        ends = [None if each is None else _moment(each, kind) for each in (low, high)]
+        ends = [None if each is None else moment(each, kind, measure="in_range") for each in (low, high)]
     else:
         raise refuse("in_range", column, kind, expected="a column of numbers or dates")
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise InvalidValue(f"low <= high must hold, got low={low}, high={high}", where="in_range")
-    value = pl.col(column)
-    if ends[1] is None:
-        passing = value >= ends[0]
-    else:
-        passing = value <= ends[1] if ends[0] is None else value.is_between(ends[0], ends[1])
-    return rule("in_range", column, kind, passing)
+    return rule("in_range", column, kind, _within(a.Column(column), *ends))
 
 
-def _moment(text: Argument, kind: pl.DataType) -> date | datetime:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise InvalidValue(
-            f"bound {text!r} of a date", where="in_range", expected="ISO 8601, such as 2026-01-31"
-        ) from None
-    if kind == pl.Date:
-        return moment.date()
-    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+def _within(value: a.Column, low: Any, high: Any) -> a.Condition:
+    if high is None:
+        return a.Compare(">=", value, a.Literal(low))
+    return a.Compare("<=", value, a.Literal(high)) if low is None else a.Between(value, low, high)
 
 
 @measure(

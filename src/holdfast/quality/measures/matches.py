@@ -8,6 +8,7 @@ import polars as pl
 from holdfast.core.errors import InvalidValue
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure, row_check
+from holdfast.quality import algebra as a
 from holdfast.quality._expressions import Check, Schema, check, is_text, kind_of, refuse, rule, text
 from holdfast.quality._values import mask_of, measured
 
@@ -20,7 +21,7 @@ def build(schema: Schema, column: str, pattern: str) -> Check:
         raise refuse("matches", column, kind, expected="a column of text")
     whole = f"^(?:{pattern})$"
     _compiles(pattern, whole)
-    return rule("matches", column, kind, text(column, kind).str.contains(whole))
+    return rule("matches", column, kind, a.Matches(text(column, kind), whole))
 
 
 def _compiles(pattern: str, whole: str) -> None:

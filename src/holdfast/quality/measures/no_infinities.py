@@ -7,6 +7,7 @@ import polars as pl
 
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure, row_check
+from holdfast.quality import algebra as a
 from holdfast.quality._expressions import Check, Schema, check, kind_of
 from holdfast.quality._values import mask_of, measured
 
@@ -15,12 +16,11 @@ from holdfast.quality._values import mask_of, measured
 def build(schema: Schema, column: str) -> Check:
     """Check that the value is not infinite; only a float column can hold one."""
     kind = kind_of(schema, column, "no_infinities")
-    infinite = pl.col(column).is_infinite() if kind.is_float() else pl.lit(value=False)
-    failing = infinite.fill_null(value=False) if kind.is_float() else pl.repeat(value=False, n=pl.len())
+    failing: a.Condition = a.IsInfinite(a.Column(column)) if kind.is_float() else a.Always(answer=False)
     return Check(
         measure="no_infinities",
-        bad=infinite.sum(),
-        looked=pl.len(),
+        bad=a.CountIf(failing),
+        looked=a.Rows(),
         failing=failing,
         column=column,
     )

@@ -6,6 +6,7 @@ import polars as pl
 
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure
+from holdfast.quality import algebra as a
 from holdfast.quality._expressions import Check, Schema, check
 from holdfast.quality._values import measured
 
@@ -14,7 +15,7 @@ from holdfast.quality._values import measured
 def build(schema: Schema) -> Check:
     """Count the rows."""
     del schema
-    return Check(measure="row_count", bad=pl.len(), looked=pl.len(), kind="count", exact=True)
+    return Check(measure="row_count", bad=a.Rows(), looked=a.Rows(), kind="count", exact=True)
 
 
 @measure(

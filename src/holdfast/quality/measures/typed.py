@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import polars as pl
 
 from holdfast.core.errors import InvalidValue, one_of
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure, row_check
+from holdfast.quality import algebra as a
 from holdfast.quality._expressions import Check, Schema, check, is_text, kind_of, refuse, rule, text
 from holdfast.quality._values import mask_of, measured
 
-#: Texts that read as a day or a moment (ISO 8601, blank or ``T`` between day and time).
-DATE = (
-    r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
+#: Days that exist, from the form alone: 2026-02-30 is none, 2024-02-29 is one.
+_DAY = (
+    r"(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    r"|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)"
 )
+
+#: Texts that read as a day or a moment (ISO 8601, blank or ``T`` between day and time).
+DATE = rf"^{_DAY}(?:[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$"
 
 #: Texts that read as a number; "inf" and "nan" do not.
 NUMBER = r"^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$"
+_INTEGER = r"^\s*[+-]?[0-9]+(?:\.0*)?\s*$"
+_BOOLEAN = r"^\s*(?:[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01])\s*$"
 
-
-def _number(value: pl.Expr) -> pl.Expr:
-    return value.str.contains(NUMBER)
-
-
-def _integer(value: pl.Expr) -> pl.Expr:
-    return value.str.contains(r"^\s*[+-]?[0-9]+(?:\.0*)?\s*$")
-
-
-def _boolean(value: pl.Expr) -> pl.Expr:
-    return value.str.strip_chars().str.to_lowercase().is_in(["true", "false", "0", "1"])
-
-
-def _date(value: pl.Expr) -> pl.Expr:
-    # The form, and a day that exists: 2026-02-30 has the form and is none.
-    real = value.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).is_not_null()
-    return value.str.contains(DATE) & (real | value.is_null())
-
-
-#: What a text must look like to be of a kind.
-READS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "date": _date,
-    "text": lambda value: ~_number(value),
-}
+#: What a text must look like to be of a kind; text is what does not read as a number.
+READS = {"number": NUMBER, "integer": _INTEGER, "boolean": _BOOLEAN, "date": DATE, "text": NUMBER}
 
 
 @check("typed")
@@ -57,26 +38,29 @@ def build(schema: Schema, column: str, kind: str) -> Check:
         raise InvalidValue(f"type {kind!r}", where="typed", expected=one_of(READS, str(kind)))
     found = kind_of(schema, column, "typed")
     if is_text(found):
-        return rule("typed", column, found, READS[kind](text(column, found)))
+        reads = a.Matches(text(column, found), READS[kind])
+        return rule("typed", column, found, a.Negated(reads) if kind == "text" else reads)
     if found.is_nested() or found == pl.Binary:
         raise refuse("typed", column, found, expected="a column of single values")
-    return rule("typed", column, found, _native(column, found, kind))
+    return rule("typed", column, found, _native(a.Column(column), found, kind))
 
 
-def _native(column: str, found: pl.DataType, kind: str) -> pl.Expr:
-    value = pl.col(column)
+def _native(value: a.Column, found: pl.DataType, kind: str) -> a.Condition:
     if found.is_numeric() and kind == "boolean":
-        return value.is_in([0, 1])
+        return a.Among(a.Call("number", (value,)), (0.0, 1.0))
     if found.is_float() and kind == "integer":
-        return value.is_finite() & (value == value.floor())
+        return a.every(a.Negated(a.IsInfinite(value)), a.Compare("==", value, a.Call("floor", (value,))))
+    if found.is_decimal() and kind == "integer":
+        number = a.Call("number", (value,))
+        return a.Compare("==", number, a.Call("floor", (number,)))
     if found.is_numeric():
         return _always(value, yes=kind in ("number", "integer"))
     return _always(value, yes=kind == ("boolean" if found == pl.Boolean else "date"))
 
 
-def _always(value: pl.Expr, *, yes: bool) -> pl.Expr:
-    """Give the same answer for every value that is there; null where none is."""
-    return pl.when(value.is_not_null()).then(pl.lit(yes))
+def _always(value: a.Column, *, yes: bool) -> a.Condition:
+    """Give the same answer for every value that is there; unknown where none is."""
+    return a.Compare("==" if yes else "!=", value, value)
 
 
 @measure(

@@ -8,7 +8,8 @@ import polars as pl
 from holdfast.core.errors import NotMeasurable
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure, row_check
-from holdfast.quality._expressions import Check, Schema, check, kind_of
+from holdfast.quality import algebra as a
+from holdfast.quality._expressions import Check, Schema, check, kind_of, value_of_column
 from holdfast.quality._values import mask_of, measured
 
 
@@ -18,14 +19,12 @@ def build(schema: Schema, *columns: str) -> Check:
     keys = [str(each) for each in columns] or list(schema)
     if not keys:
         raise NotMeasurable("a table without columns", where="unique", expected="at least one column")
-    for each in keys:
-        kind_of(schema, each, "unique")
-    key = pl.col(keys[0]) if len(keys) == 1 else pl.struct(keys)
+    key = tuple(value_of_column(each, kind_of(schema, each, "unique")) for each in keys)
     return Check(
         measure="unique",
-        bad=pl.len() - key.n_unique(),
-        looked=pl.len(),
-        failing=~key.is_first_distinct(),
+        bad=a.Difference(a.Rows(), a.Distinct(key)),
+        looked=a.Rows(),
+        failing=a.Repeats(key),
         column=keys[0] if len(keys) == 1 else None,
         notes={"key": keys},
     )

@@ -6,7 +6,8 @@ import polars as pl
 
 from holdfast.core.evidence import Value
 from holdfast.core.registry import measure
-from holdfast.quality._expressions import Check, Schema, check, kind_of, present, refuse
+from holdfast.quality import algebra as a
+from holdfast.quality._expressions import Check, Schema, check, kind_of, refuse, value_of_column
 from holdfast.quality._values import measured
 
 
@@ -16,11 +17,13 @@ def build(schema: Schema, column: str) -> Check:
     kind = kind_of(schema, column, "varies")
     if kind.is_nested():
         raise refuse("varies", column, kind, expected="a column of single values")
-    value = pl.col(column).fill_nan(None) if kind.is_float() else pl.col(column)
+    value = value_of_column(column, kind)
+    there = a.Filter(a.Source(), a.Negated(a.IsMissing(value)))
+    groups = a.Group(there, (("value", value),), (("n", a.Rows()),))
     return Check(
         measure="varies",
-        bad=value.drop_nulls().value_counts().struct.field("count").max(),
-        looked=present(column, kind),
+        bad=a.Of(groups, a.Statistic("max", a.Column("n"))),
+        looked=a.present(value),
         column=column,
     )
 

@@ -15,7 +15,7 @@ from holdfast.quality.profiling import _text
 from holdfast.quality.profiling._bounds import FEWEST, LARGER, SMALLER
 from holdfast.quality.profiling._drafts import Draft, percent
 from holdfast.quality.profiling._learning import learn
-from holdfast.quality.profiling._trials import MOST, Trial, doubted, trials
+from holdfast.quality.profiling._trials import MOST, Trial, doubted, fired, trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def profile(rows: pl.DataFrame, *, false_alarms: float = 0.01, seed: int = 0, no
         raise EmptyTable("a table without rows", where="profile", expected="at least one row")
     learned = learn(rows, false_alarms=false_alarms, seed=seed, now=now)
     tried = trials(rows, false_alarms=false_alarms, seed=seed)
-    drafts = [replace(each, doubt=doubted(each, tried)) for each in learned.drafts]
+    drafts = _proven([replace(each, doubt=doubted(each, tried)) for each in learned.drafts], rows)
     return Profile(
         findings=tuple(_finding(each, learned.alpha) for each in _sorted(drafts)),
         rows=rows.height,
@@ -198,6 +198,23 @@ def profile(rows: pl.DataFrame, *, false_alarms: float = 0.01, seed: int = 0, no
         types=learned.types,
         notes=learned.notes + ((f"the halves were drawn from {MOST} rows",) if rows.height > MOST else ()),
     )
+
+
+def _proven(drafts: Sequence[Draft], rows: pl.DataFrame) -> list[Draft]:
+    """The drafts; one that these rows themselves do not keep (an infinity has no quantile) is in doubt."""
+    # Freshness is of the time of a look, not of the rows.
+    asked = [
+        each.promise
+        for each in drafts
+        if each.promise is not None and each.doubt is None and each.promise.measure != "freshness"
+    ]
+    missed = {each.id for each in fired(rows, asked)}
+    return [
+        replace(each, doubt="these rows themselves do not prove it")
+        if each.doubt is None and each.promise is not None and each.promise.id in missed
+        else each
+        for each in drafts
+    ]
 
 
 def _sorted(drafts: Sequence[Draft]) -> list[Draft]:

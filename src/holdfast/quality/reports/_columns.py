@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from holdfast.quality.reports._rows import as_text
 from holdfast.quality.reports.difference import CategoryDiff, ColumnDiff
 
 #: Most values of text (or of whole numbers) that still are categories.
@@ -71,7 +72,8 @@ def _side(column: pl.Series) -> _Side:
     if dtype.is_numeric() or dtype.is_temporal():
         ordered = np.sort(_numbers(values))
         summary = _times(values) if dtype.is_temporal() else _summary(ordered)
-        return _Side(dtype, rows, missing, _distinct(ordered), values, summary, ordered=ordered)
+        distinct = values.n_unique() if dtype in (pl.Int128, pl.UInt128) else _distinct(ordered)
+        return _Side(dtype, rows, missing, distinct, values, summary, ordered=ordered)
     if _nested(dtype):
         return _Side(dtype, rows, missing, values.n_unique() if dtype != pl.Object else 0, values)
     counts = _counts(values)
@@ -89,8 +91,9 @@ def _numbers(values: pl.Series) -> np.ndarray:
         return values.cast(pl.Duration("us")).to_physical().to_numpy()
     if values.dtype == pl.Time:
         return values.to_physical().to_numpy()
-    # Whole numbers stay whole: long ids would be rounded together.
-    return values.to_numpy() if values.dtype.is_integer() else values.cast(pl.Float64).to_numpy()
+    # Whole numbers stay whole: long ids would be rounded together. (NumPy has none of 128 bits.)
+    whole = values.dtype.is_integer() and values.dtype not in (pl.Int128, pl.UInt128)
+    return values.to_numpy() if whole else values.cast(pl.Float64).to_numpy()
 
 
 def _distinct(ordered: np.ndarray) -> int:
@@ -124,12 +127,12 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
 def _times(values: pl.Series) -> tuple[tuple[str, float | str], ...]:
     if values.is_empty():
         return ()
-    texts = pl.Series([values.min(), values.max()], dtype=values.dtype).cast(pl.String)
+    texts = as_text(pl.Series([values.min(), values.max()], dtype=values.dtype), values.dtype)
     return (("least", texts[0]), ("greatest", texts[1]))
 
 
 def _counts(values: pl.Series) -> pl.DataFrame:
-    text = values.cast(pl.String, strict=False).alias("value")
+    text = as_text(values, values.dtype).alias("value")
     return text.to_frame().group_by("value").agg(pl.len().cast(pl.Int64).alias("count"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import polars as pl
 
@@ -11,6 +12,8 @@ from holdfast.core.errors import ColumnNotFound, DuplicateIds, one_of
 
 #: Positions that are told of the rows that differ.
 FIRST = 5
+
+Column = TypeVar("Column", pl.Expr, pl.Series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,16 @@ def comparable(frame: pl.DataFrame, other: pl.DataFrame, name: str) -> pl.Expr:
         return column.cast(pl.Float64)
     if {own.base_type(), theirs.base_type()} <= {pl.Date, pl.Datetime}:
         return column.cast(pl.Datetime("us"))
-    if own.is_nested() or theirs.is_nested():
-        return column.hash(0).cast(pl.String) if own.is_nested() else column.cast(pl.String, strict=False)
-    return column.cast(pl.String, strict=False)
+    if own.is_nested():
+        return column.hash(0).cast(pl.String)
+    return as_text(column, own)
+
+
+def as_text(column: Column, dtype: pl.DataType) -> Column:
+    """Text of values that are not nested; polars casts neither a duration nor any bytes."""
+    if dtype == pl.Duration:
+        return column.dt.to_string("iso")
+    return column.bin.encode("hex") if dtype == pl.Binary else column.cast(pl.String, strict=False)
 
 
 def _hashes(frame: pl.DataFrame, other: pl.DataFrame, names: Sequence[str]) -> pl.Series:

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -93,17 +94,29 @@ def _widths(head: bytes, delimiter: str) -> list[int]:
 
 def _records(data: bytes, dialect: Dialect, location: str) -> Iterator[tuple[int, list[str]]]:
     """Read records with the line each begins at; the exact reading of the quotes, and the slow one."""
+    # A last line of our own comes back as a record of its own, unless an open quote takes it in.
+    end = "." if dialect.delimiter != "." else "-"
     rows = csv.reader(
-        reader(data), delimiter=dialect.delimiter, quoting=csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE
+        chain(reader(data), ("\n", end)),
+        delimiter=dialect.delimiter,
+        quoting=csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE,
     )
-    begins = 1
+    begins, held = 1, None
     try:
         for row in rows:
             if row:
-                yield begins, row
+                if held is not None:
+                    yield held
+                held = begins, row
             begins = rows.line_num + 1
     except csv.Error as error:
         raise UnreadableData(f"{error}", where=f"{location}: line {rows.line_num}", expected="CSV") from error
+    if held is not None and held[1] != [end]:
+        raise UnreadableData(
+            "a quote is opened and never closed",
+            where=f"{location}: line {held[0]}",
+            expected='quotes in pairs, or the setting "quotes": false',
+        )
 
 
 def _names(heading: list[str], location: str) -> tuple[str, ...]:

@@ -28,6 +28,20 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+#: First bytes of files that are often named as if they were text, and what would read them.
+_OTHERS = (
+    (b"PAR1", "a Parquet file", "a name that ends in .parquet"),
+    (b"ARROW1", "an Arrow file", "a name that ends in .arrow"),
+    (b"PK\x03\x04", "a zip archive, as spreadsheets (.xlsx, .ods) are", "CSV; save the sheet as one"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet or document of Office", "CSV; save the sheet as one"),
+    (b"%PDF-", "a PDF", "CSV"),
+    (b"\x89PNG", "a picture (PNG)", "CSV"),
+    (b"SQLite format 3\0", "a SQLite database", "sqlite:///FILE#table"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd", "CSV, packed with gzip or not"),
+    (b"BZh", "packed with bzip2", "CSV, packed with gzip or not"),
+    (b"\xfd7zXZ\0", "packed with xz", "CSV, packed with gzip or not"),
+)
+
 
 def utf8_bytes(path: Path, location: str, encoding: str | None) -> bytes:
     """Read the file as UTF-8 without a byte-order mark.
@@ -49,6 +63,12 @@ def utf8_bytes(path: Path, location: str, encoding: str | None) -> bytes:
     raw = _unpacked(path, location)
     name = _codec(encoding, location)
     if name != "utf-8":
+        if raw.startswith(codecs.BOM_UTF8):
+            raise UnreadableData(
+                f"the file begins with the mark of UTF-8, and is stated to be {name}",
+                where=location,
+                expected="no setting encoding: UTF-8 is read without one",
+            )
         try:
             return raw.decode(name).removeprefix("\ufeff").encode("utf-8")
         except UnicodeDecodeError as error:
@@ -61,14 +81,35 @@ def utf8_bytes(path: Path, location: str, encoding: str | None) -> bytes:
                     where=location,
                     expected=_setting(wide),
                 )
+        _check_kind(raw, location)
     raw = raw.removeprefix(codecs.BOM_UTF8)
     _check_utf8(raw, location, stated=encoding is not None)
     zero = raw.find(b"\0")
     if zero >= 0:
         raise UnreadableData(
-            "a zero byte: the file is binary, not text", where=f"{location}: byte {zero}", expected="CSV"
+            "a zero byte: the file is binary, not text", where=f"{location}: byte {zero}", expected=_of_zeros(raw)
         )
     return raw
+
+
+def _check_kind(raw: bytes, location: str) -> None:
+    for mark, what, right in _OTHERS:
+        # Some of the marks are letters that a heading may begin with; text does not go on with such bytes.
+        if raw.startswith(mark) and (not mark.isalnum() or _binary(raw[:PIECE])):
+            raise UnreadableData(f"the file is {what}, by its first bytes", where=location, expected=right)
+
+
+def _binary(head: bytes) -> bool:
+    return any(each < 9 for each in head)
+
+
+def _of_zeros(raw: bytes) -> str:
+    """What is expected instead of text with zero bytes: every second byte is one in UTF-16 text without its mark."""
+    head = raw[:PIECE]
+    for first, name in ((0, "utf-16-be"), (1, "utf-16-le")):
+        if head[first::2].count(0) > len(head) * 0.4:
+            return f"CSV in UTF-8; every second byte is zero: perhaps {_stated(name)}"
+    return "CSV"
 
 
 def _codec(encoding: str | None, location: str) -> str:
@@ -134,12 +175,13 @@ def _check_utf8(raw: bytes, location: str, *, stated: bool) -> None:
 def _wrong_byte(raw: bytes, at: int, location: str, encoding: str, *, stated: bool) -> UnreadableData:
     line = raw.count(b"\n", 0, at) + 1
     byte = raw[at] if at < len(raw) else 0
+    mixed = encoding == "utf-8" and not raw[:at].isascii()
+    right = "the encoding that the file was written in" if stated and encoding != "utf-8" else _setting(_likely(raw))
     return UnreadableData(
-        f"the file is not {encoding.upper()}: byte {at} is 0x{byte:02x}",
+        f"the file is not {encoding.upper()}: byte {at} is 0x{byte:02x}"
+        + (", though other letters before it are UTF-8: two encodings are mixed" if mixed else ""),
         where=f"{location}: line {line}, byte {at}",
-        expected="the encoding that the file was written in"
-        if stated and encoding != "utf-8"
-        else _setting(_likely(raw)),
+        expected="one encoding throughout; write the lines that are in another one anew" if mixed else right,
     )
 
 
@@ -156,7 +198,11 @@ def _likely(raw: bytes) -> str:
 
 
 def _setting(encoding: str) -> str:
-    return f'UTF-8, or settings {{"encoding": "{encoding}"}} if that is what it was written in'
+    return f"UTF-8, or {_stated(encoding)} if it was written in that"
+
+
+def _stated(encoding: str) -> str:
+    return f"the setting encoding={encoding} (--reading encoding={encoding})"
 
 
 def reader(data: bytes) -> IO[str]:

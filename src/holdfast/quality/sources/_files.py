@@ -26,6 +26,8 @@ def opened(location: str) -> Path:
     try:
         if path.is_dir():
             raise UnreadableData("it is a folder", where=location, expected="a file")
+        if path.is_symlink() and not path.exists():
+            raise UnreadableData("it is a link that leads nowhere", where=location, expected="a file")
         if not path.exists():
             near = nearest(path.name, _beside(path))
             raise UnreadableData(

@@ -12,6 +12,7 @@ from holdfast.core.errors import UnreadableData
 from holdfast.core.registry import source
 from holdfast.quality.sources._csv_shape import Shape, shape_of
 from holdfast.quality.sources._csv_text import utf8_bytes
+from holdfast.quality.sources._csv_times import with_times
 from holdfast.quality.sources._files import ends_with, known, opened
 from holdfast.quality.sources._types import as_text, typed
 
@@ -83,7 +84,10 @@ class CsvSource:
                 where=location,
                 expected='quotes that begin and end a field, or settings {"quotes": false}',
             )
-        return typed(_storable(rows), settings.get("types") or {}, location)
+        types = settings.get("types") or {}
+        if settings.get("infer", True):
+            rows = with_times(rows, but=as_text(types))
+        return typed(_storable(rows), types, location)
 
 
 def _parsed(shape: Shape, location: str, settings: Mapping[str, Any]) -> pl.DataFrame:
@@ -100,7 +104,6 @@ def _parsed(shape: Shape, location: str, settings: Mapping[str, Any]) -> pl.Data
             infer_schema_length=None,
             null_values=["", *(str(each) for each in settings.get("missing") or ())],
             decimal_comma=bool(settings.get("decimal_comma", False)),
-            try_parse_dates=bool(settings.get("infer", True)),
         )
     except pl.exceptions.PolarsError as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -108,7 +111,5 @@ def _parsed(shape: Shape, location: str, settings: Mapping[str, Any]) -> pl.Data
 
 
 def _storable(rows: pl.DataFrame) -> pl.DataFrame:
-    """Types that tables are kept in: a number too long for 64 bits is an identifier, so text; so is a time of day."""
-    return rows.with_columns(
-        pl.col(name).cast(pl.String) for name, kind in rows.schema.items() if kind in (pl.Int128, pl.Time)
-    )
+    """Types that tables are kept in: a number too long for 64 bits is an identifier, so text."""
+    return rows.with_columns(pl.col(name).cast(pl.String) for name, kind in rows.schema.items() if kind == pl.Int128)
