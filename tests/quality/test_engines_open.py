@@ -7,7 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from holdfast.core.errors import HoldfastError, InvalidValue, NotMeasurable, UnreadableData
+from holdfast.core import registry
+from holdfast.core.errors import (
+    ColumnNotFound,
+    HoldfastError,
+    InvalidValue,
+    NotMeasurable,
+    UnknownField,
+    UnreadableData,
+)
 from holdfast.core.grammar import parse
 from holdfast.quality import compile_checks
 from holdfast.quality.engines import DuckTable, duckdb_table, open_table, postgres_table
@@ -249,3 +257,19 @@ def test_parquet_in_an_object_store_is_scanned_where_it_lies(bucket: Any, file: 
     assert unique(found) == unique(table)
     with pytest.raises(UnreadableData, match=r"nothing\.parquet cannot be read"):
         open_table("s3://rows/nothing.parquet")
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_project_may_read_its_rows_from_an_object_store(bucket: Any, file: Path, table: pl.DataFrame) -> None:
+    bucket.put_object(Bucket="rows", Key="in/t.parquet", Body=file.read_bytes())
+    source = registry.get("source", "objects")
+    assert source.matches("s3://rows/in/t.parquet")
+    assert source.read("s3://rows/in/t.parquet", {}).equals(table)
+    first = table.columns[0]
+    assert source.read("s3://rows/in/t.parquet", {"columns": [first]}).columns == [first]
+    with pytest.raises(ColumnNotFound, match="nowhere"):
+        source.read("s3://rows/in/t.parquet", {"columns": ["nowhere"]})
+    with pytest.raises(UnknownField, match="colour"):
+        source.read("s3://rows/in/t.parquet", {"colour": "red"})
+    with pytest.raises(UnreadableData, match="cannot be read"):
+        source.read("s3://rows/nothing.parquet", {})

@@ -11,6 +11,7 @@ from holdfast.testing import (
     check_measure,
     check_packager,
     check_remedy,
+    check_scanner,
     check_source,
     check_target,
     check_trainer,
@@ -53,12 +54,17 @@ def test_every_target_conforms(name: str, alive: Any) -> None:
 
 
 #: Sources that read no files: what they keep of the port is tested beside them.
-NO_FILES = ("sql",)
+NO_FILES = ("objects", "sql")
 
 
 @pytest.mark.parametrize("name", [each for each in _registered("source") if each not in NO_FILES])
 def test_every_source_conforms(name: str) -> None:
     check_source(registry.get("source", name))
+
+
+@pytest.mark.parametrize("name", _registered("scanner"))
+def test_every_scanner_conforms(name: str) -> None:
+    check_scanner(registry.get("scanner", name))
 
 
 @pytest.mark.parametrize("kind", sorted(registry.FOLDERS))

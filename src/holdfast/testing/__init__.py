@@ -14,6 +14,7 @@ from holdfast.testing._conformance import ConformanceError
 from holdfast.testing._measure import check_measure
 from holdfast.testing._packager import check_packager
 from holdfast.testing._remedy import check_remedy
+from holdfast.testing._scanner import check_scanner
 from holdfast.testing._source import check_source
 from holdfast.testing._target import check_target
 from holdfast.testing._trainer import check_trainer
@@ -35,6 +36,7 @@ __all__ = [
     "check_measure",
     "check_packager",
     "check_remedy",
+    "check_scanner",
     "check_source",
     "check_target",
     "check_trainer",

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import polars as pl
 
 #: Only digits, and what stands between those of dates and times; such texts need no quotes.
-_LOOKS = r"^[0-9]+[-/.: T_][-/.: T_0-9+Z]*$"
+_LOOKS = r"^ *[0-9]+[-/.: T_][-/.: T_0-9+Z]*$"
 
 #: The format of a column is found on so many values; then the others are read by it.
 _SAMPLE = 1000
