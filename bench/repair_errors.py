@@ -97,7 +97,7 @@ def other_date(text: str, rng: Random) -> str:
     if match is None:
         return text
     year, month, day = match.groups()
-    names = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     return (f"{year}/{month}/{day}", f"{int(day)} {names[int(month) - 1]} {year}")[int(rng.integers(2))]
 
 
