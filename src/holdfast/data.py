@@ -453,6 +453,7 @@ def _report(location: str, checks: Checks, *, settings: Mapping[str, Any] | None
 
     started = perf_counter()
     rows = _table(location, checks, settings)
+    _check_sound(checks, rows)
     height, names = _size(rows)
     columns = [each for each in names if each not in checks.excluded]
     related = _related(checks)
@@ -469,6 +470,16 @@ def _report(location: str, checks: Checks, *, settings: Mapping[str, Any] | None
         time=now,
         seconds=perf_counter() - started,
     )
+
+
+def _check_sound(checks: Checks, rows: Any) -> None:
+    """Refuse a promise that no table could keep or break: that is for its writer to mend, not unproven."""
+    from holdfast.quality.compiler import unsound
+
+    for promise in checks.promises:
+        for error in unsound([promise], rows).values():
+            place = f"{checks.name}:{checks.lines.get(promise.id, 1)}: {promise.claim}"
+            raise type(error)(error.message, where=place, expected=error.expected)
 
 
 def _result(
@@ -565,6 +576,8 @@ def _table(location: str, checks: Checks, settings: Mapping[str, Any] | None) ->
 
 
 def _scanned(location: str, settings: Mapping[str, Any] | None) -> bool:
+    if not location:
+        return False
     if "engine" in (settings or {}) or location.startswith(_ELSEWHERE):
         return True
     path, _, table = location.partition("#")

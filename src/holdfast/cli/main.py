@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 import click
@@ -110,7 +111,7 @@ def holdfast() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit codes: 0 held, 1 bug, 2 usage, 3 broken, 4 unproven, 5 changes planned, 6 waits."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
+    as_json = "--json" in given or "--format=json" in given or ("--format", "json") in pairwise(given)
     for each in (sys.stdout, sys.stderr):
         # A terminal that cannot write a character gets its code instead of an error.
         if isinstance(each, io.TextIOWrapper):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core import registry
-from holdfast.core.errors import UnreadableData, one_of
+from holdfast.core.errors import UnreadableData
 from holdfast.core.ports import Source
 
 if TYPE_CHECKING:
@@ -38,4 +38,9 @@ def read_rows(path: str, settings: Mapping[str, Any], *, where: str) -> pl.DataF
     for source in registry.every("source"):
         if isinstance(source, Source) and source.matches(path):
             return source.read(path, settings)
-    raise UnreadableData("no source reads such a file", where=where, expected=one_of(registry.names("source")))
+    if not path:
+        raise UnreadableData("no name of a file", expected="a file or URL")
+    known = ", ".join(registry.names("source"))
+    raise UnreadableData(
+        "no source reads such a file", where=where, expected=f"such as rows.csv or rows.parquet (sources: {known})"
+    )

@@ -255,6 +255,44 @@ def _known(measure: str) -> None:
         raise InvalidValue(f"{measure} is no check of rows", expected=one_of(builders, measure))
 
 
+def unsound(promises: Iterable[Promise], rows: Any) -> dict[str, InvalidValue]:
+    """Promises that no table could keep or break, by id, with the reason: a pattern that is none, low above high.
+
+    Parameters
+    ----------
+    promises
+        Promises about rows.
+    rows
+        The table that they are about: only its column names count, for the types may be wrong where the promise is not.
+    """
+    names = list(table_of(rows).schema)
+    found: dict[str, InvalidValue] = {}
+    for promise in promises:
+        error = _nonsense(promise, names)
+        if error is not None:
+            found[promise.id] = error
+    return found
+
+
+#: A promise that makes sense makes sense of a column of one of these.
+_KINDS = (pl.String(), pl.Float64(), pl.Datetime("us"), pl.Boolean())
+
+
+def _nonsense(promise: Promise, names: Sequence[str]) -> InvalidValue | None:
+    """Why the arguments make a check of no column, whatever its type; None where they make one, or it is not there."""
+    wrong: InvalidValue | None = None
+    for kind in _KINDS:
+        try:
+            build(promise.measure, dict.fromkeys(names, kind), promise.args, dict(promise.options))
+        except InvalidValue as error:
+            wrong = wrong or error
+        except HoldfastError:
+            continue
+        else:
+            return None
+    return wrong
+
+
 def broken_columns(rows: pl.DataFrame, claim: str, columns: Iterable[str]) -> list[str]:
     """Columns, of those that ``*`` stands for in a claim, whose value is outside its bound.
 

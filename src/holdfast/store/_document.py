@@ -73,7 +73,11 @@ class Document:
         came = problem.get("input")
         if kind == "literal_error":
             valid = re.findall(r"'([^']+)'", str(context.get("expected", ""))) or [str(context.get("expected"))]
-            return InvalidValue(f"{came!r}", where=self.where(path), expected=one_of(valid, str(came)))
+            right = f"{came}, without quotes" if str(came) in valid else one_of(valid, str(came))
+            return InvalidValue(f"{came!r}", where=self.where(path), expected=right)
+        if kind in ("model_type", "model_attributes_type", "dict_type", "list_type"):
+            right = "a list" if kind == "list_type" else "a mapping, or a list"
+            return InvalidValue(_short(problem.get("input")), where=self.where(path), expected=right)
         wanted = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         return InvalidValue(f"{_short(came)}", where=self.where(path), expected=wanted)
 

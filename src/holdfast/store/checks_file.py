@@ -17,6 +17,8 @@ from holdfast.core.promises import Promise, from_mapping
 from holdfast.store._document import Document, Place
 from holdfast.store.contract_file import check_promise, contract_bytes, parse_contract
 
+_EXPECTED = "a contract or checks: holdfast profile DATA --out checks.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class Checks:
@@ -90,7 +92,7 @@ def read_checks(path: Path) -> Checks:
     ContractError
         If anything in it is wrong, or it holds no promise about rows. Says file, line, column and what is expected.
     """
-    return parse_checks(contract_bytes(path), name=path.name, folder=path.parent)
+    return parse_checks(contract_bytes(path, expected=_EXPECTED), name=path.name, folder=path.parent)
 
 
 def parse_checks(data: bytes, *, name: str = "checks.yaml", folder: Path | None = None) -> Checks:

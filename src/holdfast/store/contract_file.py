@@ -15,6 +15,7 @@ from holdfast.core import registry
 from holdfast.core.contract import Contract, DataSpec, PolicySpec, Roles, TrainSpec
 from holdfast.core.errors import HoldfastError, InvalidValue, MalformedContract, NotFound, one_of
 from holdfast.core.grammar import parse
+from holdfast.core.locations import has_secret
 from holdfast.core.models import TASKS
 from holdfast.core.promises import DATASETS, STAGES, Promise, from_mapping
 from holdfast.core.units import quantity
@@ -182,7 +183,7 @@ def read_contract(path: Path) -> Contract:
     return parse_contract(contract_bytes(path), name=path.name)
 
 
-def contract_bytes(path: Path) -> bytes:
+def contract_bytes(path: Path, *, expected: str = "a project folder: holdfast init DIR") -> bytes:
     """Bytes of a contract file.
 
     Raises
@@ -193,7 +194,7 @@ def contract_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise NotFound("no contract", where=str(path), expected="a project folder: holdfast init DIR") from error
+        raise NotFound("no contract", where=str(path), expected=expected) from error
     except OSError as error:
         raise MalformedContract(f"cannot be read: {error.strerror}", where=str(path)) from error
 
@@ -277,6 +278,9 @@ def _known(parsed: _File, document: Document) -> None:
         raise InvalidValue(
             "a binary task without a positive class", where=document.where(("model",)), expected="positive: CLASS"
         )
+    for name, location in (("train", parsed.data.train), ("test", parsed.data.test)):
+        if location is not None:
+            _no_secret(location, where=document.where(("data", name)))
     registry.get("trainer", parsed.train.trainer, where=document.where(("train", "with")))
     for index, name in enumerate(parsed.packages):
         registry.get("packager", name, where=document.where(("packages", index)))
@@ -287,6 +291,14 @@ def _known(parsed: _File, document: Document) -> None:
             registry.get("remedy", name, where=document.where(("policy", "ask_for", index)))
     if parsed.domain is not None:
         registry.get("domain", parsed.domain, where=document.where(("domain",)))
+
+
+def _no_secret(location: str, *, where: str | None) -> None:
+    """Refuse a password where the journal would keep it for ever."""
+    if has_secret(location):
+        raise InvalidValue(
+            "a password or token in a location", where=where, expected="none: PGPASSWORD and the like hold it"
+        )
 
 
 def _seconds(text: str, document: Document, path: Place) -> float:
@@ -336,13 +348,17 @@ def check_promise(promise: Promise, *, stage: str | None = None, where: str | No
     UnitMismatch, InvalidValue
         As `MeasureSpec.check` raises them.
     InvalidValue
-        If it is to be measured on rows that nobody keeps, or sliced where there are no rows.
+        If it is to be measured on rows that nobody keeps, or sliced where there are no rows; or if it names a table by
+        a URL with a password in it.
     """
     spec = registry.get("measure", promise.measure, where=where)
     if stage is None:
         stage = "live" if promise.over is not None and "live" in spec.stages else spec.stages[0]
     promise = promise.at(stage)
     spec.check(promise, where=where)
+    for each in promise.args:
+        if isinstance(each, str):
+            _no_secret(each, where=where)
     if promise.on is not None and promise.on not in DATASETS:
         raise InvalidValue(f"no dataset {promise.on!r}", where=where, expected=one_of(DATASETS, promise.on))
     if promise.on is not None and stage != "candidate":

@@ -15,6 +15,7 @@ from holdfast.quality.cleaning._publish import Publication, check_target, hashed
 from holdfast.quality.cleaning._report import Watch, report_bytes
 from holdfast.quality.cleaning._result import Cleaned
 from holdfast.quality.cleaning._tables import Table, kind_of, open_table
+from holdfast.quality.sources._files import opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -125,13 +126,15 @@ def _check_target(table: Table, cells: pl.DataFrame, target: str) -> None:
 
 
 def _check_files(source: Path, *, out: Path | None, report: Path | None, quarantine: Path | None) -> None:
+    opened(str(source))
+    kind = kind_of(source, what=str(source))
     taken: list[Path | None] = [source]
     for what, path in (("out", out), ("report", report), ("quarantine", quarantine)):
         if path is not None:
             check_target(path, what=what, taken=taken)
         taken.append(path)
     for what, path in (("out", out), ("quarantine", quarantine)):
-        if path is not None and kind_of(path, what=what) != kind_of(source, what=str(source)):
+        if path is not None and kind_of(path, what=what) != kind:
             raise UnreadableData(
                 f"{path.name!r} is of another format than {source.name!r}", where=what, expected="the same format"
             )

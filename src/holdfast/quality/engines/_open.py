@@ -101,7 +101,16 @@ def _object(location: str, given: Mapping[str, Any], *, engine: str) -> pl.LazyF
     )
 
 
+def _any_parquet(path: Path) -> bool:
+    """Whether a folder or a pattern leads to any Parquet; a plain file says so itself when it is opened."""
+    if path.is_dir():
+        return any(path.rglob("*.parquet")) or any(path.rglob("*.pq"))
+    return "*" not in path.name or any(path.parent.glob(path.name))
+
+
 def _scanned(location: str, options: dict[str, str] | None = None) -> pl.LazyFrame:
+    if "://" not in location and not _any_parquet(Path(location)):
+        raise UnreadableData("it holds no Parquet", where=location, expected="a folder or pattern of .parquet files")
     try:
         rows = pl.scan_parquet(location, storage_options=options)
         rows.collect_schema()

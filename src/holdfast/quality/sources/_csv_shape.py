@@ -113,7 +113,7 @@ def _records(data: bytes, dialect: Dialect, location: str) -> Iterator[tuple[int
         raise UnreadableData(f"{error}", where=f"{location}: line {rows.line_num}", expected="CSV") from error
     if held is not None and held[1] != [end]:
         raise UnreadableData(
-            "a quote is opened and never closed",
+            "a quote is opened and never closed; a quote that is not closed takes in the lines that follow",
             where=f"{location}: line {held[0]}",
             expected='quotes in pairs, or the setting "quotes": false',
         )

@@ -96,7 +96,9 @@ def _check_kind(raw: bytes, location: str) -> None:
     for mark, what, right in _OTHERS:
         # Some of the marks are letters that a heading may begin with; text does not go on with such bytes.
         if raw.startswith(mark) and (not mark.isalnum() or _binary(raw[:PIECE])):
-            raise UnreadableData(f"the file is {what}, by its first bytes", where=location, expected=right)
+            raise UnreadableData(
+                f"the file is {what}, by its first bytes: byte 0 is 0x{raw[0]:02x}", where=location, expected=right
+            )
 
 
 def _binary(head: bytes) -> bool:
@@ -202,7 +204,7 @@ def _setting(encoding: str) -> str:
 
 
 def _stated(encoding: str) -> str:
-    return f"the setting encoding={encoding} (--reading encoding={encoding})"
+    return f'the setting "encoding": "{encoding}" (--reading encoding={encoding})'
 
 
 def reader(data: bytes) -> IO[str]:

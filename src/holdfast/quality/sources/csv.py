@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import polars as pl
@@ -25,6 +26,9 @@ SETTINGS: dict[str, type] = {
     "infer": bool,
     "types": Mapping,
 }
+
+#: What polars says of digits that are a number by their look, and too many for one.
+_NO_NUMBER = re.compile(r"could not parse `\s*[+-]?[0-9]{19,}\s*` as dtype `i[0-9]+` .*\(column number ([0-9]+)\)")
 
 
 @source
@@ -91,23 +95,36 @@ class CsvSource:
 
 
 def _parsed(shape: Shape, location: str, settings: Mapping[str, Any]) -> pl.DataFrame:
-    try:
-        return pl.read_csv(
-            io.BytesIO(shape.data),
-            separator=shape.dialect.delimiter,
-            quote_char='"' if shape.dialect.quotes else None,
-            has_header=True,
-            new_columns=list(shape.names),
-            schema_overrides={each: pl.String for each in as_text(settings.get("types") or {}) if each in shape.names},
-            n_rows=shape.records,
-            infer_schema=bool(settings.get("infer", True)),
-            infer_schema_length=None,
-            null_values=["", *(str(each) for each in settings.get("missing") or ())],
-            decimal_comma=bool(settings.get("decimal_comma", False)),
-        )
-    except pl.exceptions.PolarsError as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnreadableData(f"the CSV cannot be parsed: {why}", where=location, expected="CSV (RFC 4180)") from error
+    texts = {each for each in as_text(settings.get("types") or {}) if each in shape.names}
+    while True:
+        try:
+            return _read(shape, settings, texts)
+        except pl.exceptions.PolarsError as error:
+            # Digits that no number type holds (more than 38) are an identifier: the column is read as text.
+            too_long = _NO_NUMBER.search(str(error))
+            name = shape.names[int(too_long[1]) - 1] if too_long else None
+            if name is None or name in texts:
+                why = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise UnreadableData(
+                    f"the CSV cannot be parsed: {why}", where=location, expected="CSV (RFC 4180)"
+                ) from error
+            texts.add(name)
+
+
+def _read(shape: Shape, settings: Mapping[str, Any], texts: Collection[str]) -> pl.DataFrame:
+    return pl.read_csv(
+        io.BytesIO(shape.data),
+        separator=shape.dialect.delimiter,
+        quote_char='"' if shape.dialect.quotes else None,
+        has_header=True,
+        new_columns=list(shape.names),
+        schema_overrides=dict.fromkeys(texts, pl.String),
+        n_rows=shape.records,
+        infer_schema=bool(settings.get("infer", True)),
+        infer_schema_length=None,
+        null_values=["", *(str(each) for each in settings.get("missing") or ())],
+        decimal_comma=bool(settings.get("decimal_comma", False)),
+    )
 
 
 def _storable(rows: pl.DataFrame) -> pl.DataFrame:

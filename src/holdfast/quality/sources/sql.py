@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from uuid import UUID
 import polars as pl
 
 from holdfast.core.errors import InvalidValue, MissingExtra, NotFound, UnreadableData, one_of
+from holdfast.core.locations import public
 from holdfast.core.registry import source
 from holdfast.quality.sources._files import known, opened
 from holdfast.quality.sources._types import typed
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _SCHEMES = ("postgresql://", "sqlite:///")
-
-#: What stands before the @ of a URL may be a password.
-_SECRET = re.compile(r"://[^/@\s]*@")
 
 
 @source
@@ -64,7 +61,7 @@ class SqlSource:
         MissingExtra
             If the driver is not installed.
         """
-        shown = _SECRET.sub("://", location)
+        shown = public(location)
         known(settings, {"types": Mapping}, where=shown)
         url, _, name = location.partition("#")
         if not name:
@@ -90,7 +87,7 @@ def _rows(url: str, name: str, shown: str) -> pl.DataFrame:
             f"no driver for {shown.partition(':')[0]}", expected="pip install 'holdfast[postgres]'"
         ) from error
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise InvalidValue(f"no URL of a database: {error}", where=shown) from error
+        raise InvalidValue("no URL of a database", where=shown, expected="postgresql://user@host/db#table") from error
     except SQLAlchemyError as error:
         # The driver's own words may hold the password: only what kind of fault it was is told.
         why = type(getattr(error, "orig", None) or error).__name__
