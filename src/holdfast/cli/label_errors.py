@@ -25,6 +25,7 @@ SHOWN = 20
     show_default=True,
     help="json: every scored row, worst first; text: the flagged ones, and how much is wrong.",
 )
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--top", type=click.IntRange(min=1), help="How many rows to show.")
 @click.option("--features", metavar="A,B", help="Columns to judge by; all that say something by default.")
 @click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Of the cross-validation.")
@@ -42,6 +43,7 @@ def label_errors(
     *,
     target: str,
     form: str,
+    as_json: bool,
     top: int | None,
     features: str | None,
     noise: str,
@@ -58,7 +60,7 @@ def label_errors(
     with progress_bar() as told:
         told(0.0, "judging the labels")
         found = find(data, target=target, settings=reading, features=chosen, noise=noise.replace("-", " "), **given)
-    if form == "json":
+    if as_json or form == "json":
         show_json(found.to_rows(top))
         # What was left out is no part of the answer's form.
         for note in found.notes:

@@ -30,7 +30,7 @@ class Hold:
             context,
             precondition="a promise about the data is broken",
             undo="the hold ends by itself when the promise holds, or other data came",
-            cost=Cost(risk=RISK),
+            cost=Cost(seconds=1.0, risk=RISK),
         )
 
     def carry_out(self, action: Action, bench: Workbench) -> str | None:
