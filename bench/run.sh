@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-.venv/bin/python}"
-LIMIT_S="${BENCH_LIMIT_S:-900}"
+LIMIT_S="${BENCH_LIMIT_S:-1200}"
 FIGURES=".bench/figures.jsonl"
 ALL=(start_up pipeline serving drift checks journal repair nab label_errors learned_checks)
 

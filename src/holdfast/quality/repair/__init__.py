@@ -9,12 +9,16 @@ What is published, and what is done here
   co-occurrence. Here dependencies are found (Kivinen & Mannila's g3 of 1995, corrected for chance, robust to typing
   errors, with lawful exceptions told from errors), and each cell's odds are the product of its determinants' votes and
   a noisy channel (`dependencies`); the error rate of a column is fitted by expectation and maximisation.
+- *Who is wrong, and how sure.* A fill is as sure as the lower bound (Wilson 1927, shared among the sets of columns
+  tried) of how often left-out cells of groups as large are told rightly (`_support`); two cells that accuse each other
+  are rivals, decided by the rest of their rows (a mixture fitted by EM, `_witness`) or both told (`_rivals`).
 - *Typing errors.* Damerau's distance (1964) and the noisy channel of Kernighan, Church and Gale (1990), with the chance
   that two right values are near each other estimated from the column itself (`typos`).
 - *Truth discovery.* TruthFinder (Yin, Han & Yu, 2008) and ACCU with copy detection (Dong, Berti-Equille & Srivastava,
   2009); things and sources are told from the data (`sources`).
 - *Duplicates.* Fellegi and Sunter (1969) on blocks (`duplicates`): told, never deleted.
-- *Units.* Tukey's fences (1977), gaps, and factors that bring a group of numbers back among the others (`outliers`).
+- *Units.* Tukey's fences (1977), gaps, and factors that bring a group of numbers back among the others (`outliers`);
+  numbers that the tail lets expect (Hill 1975), or that are far in logarithms only, are not told (`_tails`).
 - *Writing in one way*: blanks and encodings, words for "no value", dates, spans of time, numbers, codes, spellings.
 - *Misplaced values*: glued to a neighbour's, or in each other's column (`moved`).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,6 +85,8 @@ class Dependency:
         Rows in groups of two or more, and the number of those groups.
     diffuse
         Share of the rows of a usual group that break it: errors that fall anywhere.
+    tried
+        Number of sets of determinants that were tried for the target.
     """
 
     determinants: tuple[int, ...]
@@ -94,6 +96,7 @@ class Dependency:
     rows: int
     groups: int
     diffuse: float = 0.0
+    tried: int = 1
 
 
 def _steady(codes: Codes, column: Column, slipped: Flags) -> Column:
@@ -244,7 +247,11 @@ def discover(table: Table, kinds: list[Kind], *, least: float = 0.75) -> list[De
             if one is None:
                 continue
             (singles if one.strength >= least and one.exceptions < 0.1 else weak).append(one)
-        found.extend(_with_pairs(table, slipped, target, singles, weak, least=least))
+        tried = max(1, len(sources) - 1)
+        found.extend(
+            replace(each, tried=tried + (3 * MOST_SECONDS if len(each.determinants) > 1 else 0))
+            for each in _with_pairs(table, slipped, target, singles, weak, least=least)
+        )
     return found
 
 

@@ -10,6 +10,16 @@ from holdfast.quality.repair._kinds import is_number
 from holdfast.quality.repair._table import Column, Edit
 
 FACTORS = (1000, 100, 10)
+BY_CHANCE = 0.01
+LEAST_TRUST = 0.7
+
+
+def _hit_by_chance(shown: dict[str, int], hit: set[str], many: int) -> float:
+    """Chance that so many slips of the point, which befall all numbers alike, all befall the numbers that they did.
+
+    Where most cells hold a number that is never met with its point slipped, the far numbers are codes of their own.
+    """
+    return float((sum(shown[value] for value in hit) / max(sum(shown.values()), 1)) ** many)
 
 
 def slipped_points(column: Column, rule: str) -> dict[str, Edit]:
@@ -42,8 +52,15 @@ def slipped_points(column: Column, rule: str) -> dict[str, Edit]:
     factor, many = max(told.items(), key=lambda each: (each[1], each[0]))
     if not many or sum(counts[value] for value in far) > 0.1 * column.filled:
         return {}
+    # Slips of small numbers would not be far: they say nothing.
+    shown = {value: counts[value] for number, value in home.items() if number * factor > 3 * top}
+    hit = {home[numbers[value] / factor] for value in far if numbers[value] / factor in home}
+    if _hit_by_chance(shown, hit, many) < BY_CHANCE:
+        return {}
     share = many / sum(counts[value] for value in far)
     sure = 0.85 if many >= 3 and share >= 0.6 else 0.6
+    if sure < LEAST_TRUST and any(top < number <= 3 * top for number in numbers.values()):
+        return {}  # a tail that thins out
     reason = f"{factor} times a usual number of the column, which has few"
     return {
         value: Edit(home[numbers[value] / factor], rule, sure, reason)

@@ -10,6 +10,8 @@ import numpy as np
 from holdfast.quality.repair._dependencies import Dependency, Groups, grouped
 from holdfast.quality.repair._exceptions import lawful_rows
 from holdfast.quality.repair._near import mistyping
+from holdfast.quality.repair._rivals import Basis, against_typing, settle_rivals
+from holdfast.quality.repair._support import MOST_OTHERS, is_measured, told_rightly
 from holdfast.quality.repair._table import Codes, Column, Edit, Flags, Floats, Table, joint
 
 RULE = "dependency"
@@ -30,6 +32,8 @@ class _Votes:
         self.leak: list[float] = []
         self.diffuse: list[float] = []
         self.names: list[str] = []
+        self.places: list[tuple[int, ...]] = []
+        self.rightly: list[Floats] = []
         for each in dependencies:
             codes = joint([table.columns[place] for place in each.determinants])
             groups = grouped(codes, self.column)
@@ -38,6 +42,8 @@ class _Votes:
                 self.groups.append(groups)
                 self.leak.append(min(max(each.exceptions, 0.001), 0.3))
                 self.diffuse.append(each.diffuse)
+                self.places.append(each.determinants)
+                self.rightly.append(told_rightly(groups, self.column, each.tried))
                 self.names.append(" and ".join(table.columns[place].name for place in each.determinants))
 
     def broken(self) -> Flags:
@@ -200,6 +206,7 @@ def propose_dependency_repairs(table: Table, dependencies: list[Dependency], odd
     T. Rekatsinas, X. Chu, I. F. Ilyas, C. Re (2017), "HoloClean: holistic data repairs with probabilistic inference".
     """
     proposals: Proposals = {}
+    basis: Basis = {}
     by: defaultdict[int, list[Dependency]] = defaultdict(list)
     for each in dependencies:
         by[each.target].append(each)
@@ -239,12 +246,17 @@ def propose_dependency_repairs(table: Table, dependencies: list[Dependency], odd
             confidence = float(sure[place, best[place]])
             code = int(candidates[place, best[place]])
             if confidence >= 0.05 and code >= 0 and code != mine[place]:
-                backers = [n for k, n in enumerate(votes.names) if tops[place, k] == code]
-                if len(backers) == 1 and mine[place] >= 0 and slips[place, best[place]] < 0.1 and witness[row] == 0:
+                voting = [k for k in range(len(votes.names)) if tops[place, k] == code]
+                backers = [votes.names[k] for k in voting]
+                sets = [votes.places[k] for k in voting]
+                # Sets that share a column rest on one cell.
+                lone = bool(sets) and bool(set(sets[0]).intersection(*sets))
+                if lone and mine[place] >= 0 and slips[place, best[place]] < 0.1 and witness[row] == 0:
                     confidence = min(confidence, LONE_WITNESS)
                 reason = f"rows with the same {', the same '.join(backers[:3])} mostly hold this"
                 proposals[row, target] = Edit(votes.column.values[code], RULE, min(confidence, 0.999), reason)
-    return proposals
+                basis[row, target] = tuple(sets)
+    return against_typing(table, settle_rivals(table, proposals, basis))
 
 
 def _ties(votes: _Votes, rows: Codes, mine: Codes, candidates: Codes) -> Flags:
@@ -253,9 +265,11 @@ def _ties(votes: _Votes, rows: Codes, mine: Codes, candidates: Codes) -> Flags:
     Of two spellings in a group of two, the one made of words that other values use too is the better known.
     """
     lead = np.full(candidates.shape, -1, dtype=np.int64)
+    others = np.zeros(len(rows), dtype=np.int64)
     for codes, groups in zip(votes.codes, votes.groups, strict=True):
         safe = np.maximum(codes[rows], 0)
         own = groups.count(safe, mine)
+        others = np.maximum(others, np.where(codes[rows] >= 0, groups.sizes[safe] - 1, 0))
         for k in range(candidates.shape[1]):
             more = np.where(codes[rows] >= 0, groups.count(safe, candidates[:, k]) - own, -1)
             lead[:, k] = np.maximum(lead[:, k], more)
@@ -268,18 +282,24 @@ def _ties(votes: _Votes, rows: Codes, mine: Codes, candidates: Codes) -> Flags:
             known, rival = _rarest(column.values[code], words), _rarest(column.values[other], words)
             usual = column.counts[other] >= 3 * column.counts[code]
             tied[place, k] = not (usual or rival > known)
-    return tied
+    # Equal measured numbers of one or two other rows are no evidence.
+    thin = is_measured(column) & (others < MOST_OTHERS)
+    return tied | thin[:, None]
 
 
 def _fills(votes: _Votes, strengths: list[float], rows: Codes, candidates: Codes) -> Floats:
     """Probability of each candidate for an empty cell: how well the dependency holds, times its share in the group.
+
+    How well it holds is measured on groups of as many other rows as this cell has, and bounded (`told_rightly`).
 
     Nothing is filled in where the group is empty more often than the column: the cell is then empty for a reason.
     """
     column = votes.column
     best = np.zeros(candidates.shape)
     empty_share = column.empty / max(len(column.codes), 1)
-    for codes, groups, leak, strength in zip(votes.codes, votes.groups, votes.leak, strengths, strict=True):
+    for codes, groups, leak, strength, rightly in zip(
+        votes.codes, votes.groups, votes.leak, strengths, votes.rightly, strict=True
+    ):
         group = codes[rows]
         safe = np.maximum(group, 0)
         hollow = groups.count(safe, np.full(len(rows), -1, dtype=np.int64))
@@ -289,7 +309,8 @@ def _fills(votes: _Votes, strengths: list[float], rows: Codes, candidates: Codes
         for k in range(candidates.shape[1]):
             count = groups.count(safe, candidates[:, k])
             share = np.where((group >= 0) & usual & (candidates[:, k] >= 0), count / np.maximum(filled, 1), 0.0)
-            best[:, k] = np.maximum(best[:, k], share * min(max(strength - leak, 0.0), 0.97))
+            holds = np.minimum(rightly[np.clip(filled, 0, MOST_OTHERS)], min(max(strength - leak, 0.0), 0.97))
+            best[:, k] = np.maximum(best[:, k], share * holds)
     return best
 
 

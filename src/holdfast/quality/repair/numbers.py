@@ -1,4 +1,4 @@
-"""Numbers written in several ways in one column: units, signs, separators, decimal commas, floating-point noise."""
+"""Numbers written in several ways in one column: units, signs, separators, decimal commas."""
 
 from __future__ import annotations
 
@@ -182,9 +182,7 @@ def _one_affix(
     return found
 
 
-def _bare(  # noqa: PLR0912  # one branch per way of writing a number
-    known: dict[str, tuple[Written, int]], forms: Counter[tuple[str, str]], held: int
-) -> Found:
+def _bare(known: dict[str, tuple[Written, int]], forms: Counter[tuple[str, str]], held: int) -> Found:
     found = Found()
     plain_share = forms["", ""] / held
     bare = [(w, c) for w, c in known.values() if not w.head and not w.tail]
@@ -238,10 +236,9 @@ def _bare(  # noqa: PLR0912  # one branch per way of writing a number
             digits = plain.partition(".")[2]
             plain = f"{plain.partition('.')[0]}.{digits.ljust(one_length, '0')}"
             sure, why = 0.78, f"numbers are written with {one_length} digits after the point"
-        if noisy < 0.3 or affix:
-            cleaner = without_noise(plain)
-            if cleaner != plain:
-                plain, sure, why = cleaner, sure if why else 0.6, why or "floating-point noise"
+        # Noise alone (44.211999999999996) is a right number written at length: no error, and nothing to suspect.
+        if why and (noisy < 0.3 or affix):
+            plain = without_noise(plain)
         if why and plain != value:
             found.edits[value] = Edit(plain, RULE, sure, why)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +14,13 @@ from holdfast.quality.repair._combine import spread_values
 from holdfast.quality.repair._few import slipped_points
 from holdfast.quality.repair._kinds import Kind, is_number
 from holdfast.quality.repair._table import Codes, Column, Edit, Flags, Floats, Table
+from holdfast.quality.repair._tails import expected_by_tail, near_zero
 
 RULE = "unit"
 LEAST_ROWS = 30
+# Below this, a number that is merely near zero is not worth a reader's time.
+LEAST_TRUST = 0.7
+MANY_ROWS = 5
 # What a number may have been multiplied by, by mistake, and how usual that mistake is beside the others.
 FACTORS: tuple[tuple[float, float, str], ...] = (
     (1000.0, 3.0, "a thousand times"),
@@ -99,7 +104,8 @@ def find_outlying(table: Table, kinds: list[Kind]) -> Outlying:
     A number is far when its logarithm lies more than 1.5 interquartile ranges outside the quartiles (Tukey 1977) and
     a gap parts it from the rest: tails that thin out gradually are left alone. It is repaired only when one factor
     brings it back among the others; which factor is decided by how dense the others are there and by how many far
-    numbers of the column the same factor explains.
+    numbers of the column the same factor explains. Nothing is told of a number that the tail of the others leads to
+    expect, of one that is far in logarithms only, and of one that is itself a usual code (`_tails`).
 
     Returns
     -------
@@ -222,7 +228,9 @@ def _explain(column: Column, place: int, x: Floats, away: Floats, *, far: Flags,
         match[k] = _distance(moved[inside, k], away[bulk]) if many >= 3 else 1.0
         fits[:, k] = shift.weight * (inside * 0.5 + central * 0.5) * np.exp(-4 * match[k])
     ends = (float(away[bulk].min()), float(away[bulk].max()))
-    _propose(column, place, x, rows, _Reading(fits, moved, match, ends), found=found)
+    silent = expected_by_tail(away, bulk, rows)
+    small = near_zero(x, bulk, rows)
+    _propose(column, place, x, rows, _Reading(fits, moved, match, ends, silent, small), found=found)
 
 
 def _distance(some: Floats, bulk: Floats) -> float:
@@ -236,12 +244,17 @@ def _distance(some: Floats, bulk: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How each mistake would explain each far number: (numbers, mistakes), how well in all, and the others' ends."""
+    """How each mistake would explain each far number: (numbers, mistakes), how well in all, and the others' ends.
+
+    `silent` are numbers that the others' tail leads to expect, `small` those that are far in logarithms only.
+    """
 
     fits: Floats
     moved: Floats
     match: Floats
     ends: tuple[float, float]
+    silent: Flags
+    small: Flags
 
 
 def _propose(column: Column, place: int, x: Floats, rows: Codes, reading: _Reading, *, found: Outlying) -> None:
@@ -257,18 +270,50 @@ def _propose(column: Column, place: int, x: Floats, rows: Codes, reading: _Readi
         shared[fringe, main] += 20 * many[main]
     totals = shared.sum(axis=1)
     decimals, fixed = _decimals(column)
+    chosen = shared.argmax(axis=1)
+    afters = [
+        _text(float(_SHIFTS[k].turn(x[[row]])[0]), decimals, ten=_SHIFTS[k].ten, fixed=fixed)
+        for k, row in zip(chosen.tolist(), rows.tolist(), strict=True)
+    ]
+    # Too many digits after the point for this column: the point was not slipped, nor where most others show so.
+    longer = np.array(
+        [
+            (_SHIFTS[k].ten or decimals == 0) and _digits(after) > decimals
+            for k, after in zip(chosen, afters, strict=True)
+        ]
+    )
+    for k in np.unique(chosen).tolist():
+        longer[chosen == k] |= bool(longer[chosen == k].mean() > 0.5)
     for index, row in enumerate(rows.tolist()):
-        k = int(shared[index].argmax())
-        value = float(_SHIFTS[k].turn(x[[row]])[0])
-        after = _text(value, decimals, ten=_SHIFTS[k].ten, fixed=fixed)
-        if totals[index] == 0 or (decimals == 0 and "." in after):
-            found.doubts[row, place] = ("outlier", 0.5, "far from all other numbers of the column")
+        k, after = int(chosen[index]), afters[index]
+        if reading.silent[index]:
+            continue
+        if totals[index] == 0 or longer[index]:
+            if not (reading.small[index] or _is_common(column, row)):
+                found.doubts[row, place] = ("outlier", 0.5, "far from all other numbers of the column")
             continue
         signed_off = _digits(column.text(row) or "") > decimals
         trust = _trust(_SHIFTS[k], int(many[k]), signed_off=signed_off, match=float(match[k]), of=different)
+        if (trust < LEAST_TRUST and reading.small[index]) or _is_usual_code(column, row, after):
+            continue
         confidence = trust * float(shared[index, k] / totals[index])
         reason = f"{_SHIFTS[k].words}: put right, it is among the other numbers"
         found.proposals[row, place] = Edit(after, RULE, confidence, reason)
+
+
+def _is_common(column: Column, row: int) -> bool:
+    """Whether a number stands in about as many rows as the middle one of a column of codes does."""
+    middle = float(np.median(column.counts))
+    return middle >= MANY_ROWS and 0.2 * middle <= int(column.counts[column.codes[row]]) <= 2 * middle
+
+
+def _is_usual_code(column: Column, row: int, after: str) -> bool:
+    """Whether a number stands in several rows, and in a fifth or more of those that hold what it would become."""
+    place = bisect_left(column.values, after)
+    if place == len(column.values) or column.values[place] != after:
+        return False
+    mine, theirs = int(column.counts[column.codes[row]]), int(column.counts[place])
+    return mine >= MANY_ROWS and mine >= 0.2 * theirs
 
 
 def _trust(shift: Shift, many: int, *, signed_off: bool, match: float, of: int) -> float:

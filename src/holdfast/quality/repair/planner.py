@@ -82,10 +82,12 @@ def plan_repairs(cells: pl.DataFrame, *, seed: int = 0) -> RepairPlan:
     kinds = [kind_of(column) for column in table.columns]
     roles = find_roles(table, kinds)
     first: list[Dependency] = []
+    against: Doubts = {}
     for turn in range(ROUNDS):
         kinds = [kind_of(column) for column in table.columns]
         odd = [odd_values(column, kind) for column, kind in zip(table.columns, kinds, strict=True)]
-        dependencies, changed = _relate(table, kinds, odd, roles, doubts)
+        dependencies, changed, against = _relate(table, kinds, odd, roles)
+        doubts |= against
         first = dependencies if turn == 0 else first
         if not changed:
             break
@@ -94,7 +96,7 @@ def plan_repairs(cells: pl.DataFrame, *, seed: int = 0) -> RepairPlan:
     doubts |= outlying.doubts
     doubts |= _weak(outlying.proposals)
     duplicates = find_duplicates(table, kinds, dependencies) if table.rows else ()
-    changes = _changes(table)
+    changes = _changes(table, against)
     doubts |= _odd_cells(table, kinds)
     return RepairPlan(changes, _suspects(table, doubts, changes), _notes(table, first, roles), duplicates)
 
@@ -128,9 +130,9 @@ def _typing_errors(table: Table, kinds: list[Kind], odd: list[Flags]) -> list[di
 
 
 def _relate(
-    table: Table, kinds: list[Kind], odd: list[Flags], roles: Roles | None, doubts: Doubts
-) -> tuple[list[Dependency], int]:
-    """One round of the rules that look at rows together; the dependencies found and the number of cells changed."""
+    table: Table, kinds: list[Kind], odd: list[Flags], roles: Roles | None
+) -> tuple[list[Dependency], int, Doubts]:
+    """One round of the rules that look at rows together: dependencies, number of cells changed, and doubts."""
     changed = 0
     if roles is not None:
         changed += apply(table, propose_source_repairs(table, roles))
@@ -147,8 +149,7 @@ def _relate(
         for place, edits in enumerate(typed)
     ]
     proposals: Proposals = combine([*weaker, propose_dependency_repairs(table, dependencies, odd)])
-    doubts |= _weak(proposals)
-    return dependencies, changed + apply(table, proposals)
+    return dependencies, changed + apply(table, proposals), _weak(proposals)
 
 
 def _weak(proposals: Proposals) -> Doubts:
@@ -169,13 +170,17 @@ def _odd_cells(table: Table, kinds: list[Kind]) -> Doubts:
     return found
 
 
-def _changes(table: Table) -> tuple[Change, ...]:
+def _changes(table: Table, against: Doubts) -> tuple[Change, ...]:
+    """What differs from the cells as they came; no surer than what speaks `against` it leaves."""
     found: list[tuple[int, int, Change]] = []
     for place, (before, after, trace) in enumerate(zip(table.original, table.columns, table.traces, strict=True)):
         for row in np.flatnonzero(trace.told >= 0).tolist():
             old, new = before.text(row), after.text(row)
             if old != new:
                 rule, sure, reason = table.told[int(trace.told[row])]
+                if (row, place) in against:
+                    _, doubt, rival = against[row, place]
+                    sure, reason = min(sure, 1 - doubt), f"{reason}; but {rival}"
                 found.append((row, place, Change(row, before.name, old, new, rule, min(1.0, round(sure, 4)), reason)))
     return tuple(change for _, _, change in sorted(found, key=lambda each: each[:2]))
 
