@@ -50,6 +50,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from holdfast.core.locations import public
+
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """Nearest valid word to a mistyped one, or None when nothing is near.
@@ -113,10 +115,11 @@ class HoldfastError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, *, where: str | None = None, expected: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.where = where
-        self.expected = expected
+        # A location may hold a password: none reaches a message, and so no log, report or journal.
+        self.message = public(message)
+        self.where = None if where is None else public(where)
+        self.expected = None if expected is None else public(expected)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         """One line: where, what, what would be right, the code."""

@@ -121,7 +121,11 @@ class MeasureSpec:
     @property
     def anytime(self) -> bool:
         """Whether it can make an interval that stays valid however often it is looked at."""
-        return "anytime" in inspect.signature(self.compute).parameters
+        return self.takes("anytime")
+
+    def takes(self, name: str) -> bool:
+        """Whether its function takes an argument of that name, such as ``now`` or ``related``."""
+        return name in inspect.signature(self.compute).parameters
 
     def measure(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
-from holdfast.core.errors import ColumnNotFound, one_of
+from holdfast.core.errors import ColumnNotFound, NotMeasurable, one_of
 from holdfast.core.promises import EVERY_COLUMN, Argument, Promise
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 #: A crossing of slices with fewer rows than this is not judged: it is listed, never silently left out.
 MIN_SLICE = 30
+
+#: Crossings double with each column, and each slice of each argument is a case of its own: more are no promise that a
+#: person can read.
+MOST_COLUMNS, MOST_CASES = 6, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,13 @@ def slices(
     ------
     ColumnNotFound
         If a column is not there.
+    NotMeasurable
+        If there are more than `MOST_COLUMNS` columns, or more than `MOST_CASES` slices.
     """
     if not by:
         return [()], []
+    if len(by) > MOST_COLUMNS:
+        raise NotMeasurable(f"slices by {len(by)} columns", expected=f"at most {MOST_COLUMNS}, all crossings of them")
     counted = _counted(rows, by)
     words = counted.select(*(slice_words(counted, column).alias(column) for column in by), _ROWS)
     found: list[tuple[tuple[str, str], ...]] = []
@@ -78,7 +86,20 @@ def slices(
                     found.append(each)
                 else:
                     small.append(" and ".join(f"{column}={value}" for column, value in each) + f" (n={count})")
+            few_enough(len(found))
     return found, small
+
+
+def few_enough(cases: int) -> None:
+    """Refuse more cases than can be judged one by one.
+
+    Raises
+    ------
+    NotMeasurable
+        If there are more than `MOST_CASES`.
+    """
+    if cases > MOST_CASES:
+        raise NotMeasurable(f"{cases} slices to judge", expected=f"at most {MOST_CASES}: fewer columns, or groups")
 
 
 #: Column that says how many rows a combination of values stands for.

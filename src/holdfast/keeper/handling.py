@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core.digests import digest_of, iso
 from holdfast.core.errors import InvalidValue
 from holdfast.core.evidence import State, Verdict
+from holdfast.core.locations import public
 from holdfast.keeper.keeping import Keeping
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ SENT = 1000
 
 #: A spreadsheet runs a cell that begins so.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-#: What stands before the @ of a URL may be a password.
-_SECRET = re.compile(r"://[^/@\s]*@")
 
 
 def repair_cells(
@@ -93,12 +90,16 @@ def _schema() -> dict[str, Any]:
 
 
 def hold(keeping: Keeping, promise_id: str, *, claim: str, dataset: str, reason: str) -> None:
-    """Hold the pipeline: nothing is trained, no other remedy is tried, until the promise holds or other data came."""
+    """Hold the pipeline: nothing is trained, no other remedy is tried, until the promise holds or other data came.
+
+    What is held is not held twice; what was let go and came back is held again.
+    """
+    if holds(keeping).get(promise_id, {}).get("dataset") == dataset:
+        return
     keeping.store.journal.append(
         "pipeline.held",
         {"promise_id": promise_id, "claim": claim, "dataset": dataset, "reason": reason, "since": iso(keeping.now)},
         model=keeping.name,
-        key=f"hold:{keeping.name}:{promise_id}:{dataset}",
     )
 
 
@@ -143,7 +144,7 @@ def ask_source(keeping: Keeping, dataset: DatasetVersion, *, claim: str, found: 
     """
     from holdfast.store.files import write_atomic
 
-    location = _SECRET.sub("://", keeping.contract.data.train)
+    location = public(keeping.contract.data.train)
     name = digest_of({"dataset": dataset.digest, "claim": claim})[:16]
     folder = keeping.store.root / "requests" / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from holdfast.core.evidence import Evidence, State, Verdict
 from holdfast.core.ports import MeasureSpec
@@ -12,8 +13,11 @@ from holdfast.core.promises import Promise
 #: Key of the notes of an evidence under which the slices stand that were too small to judge, in words.
 TOO_SMALL = "too small to judge"
 
-#: So many of them are named in a reason; all of them are in the evidence.
-NAMED = 5
+#: So many of them are named in a reason, and so many in each evidence: a column of ids has as many as there are rows.
+NAMED, KEPT = 5, 100
+
+#: Key of the notes under which stands how many there are, where they are more than are kept.
+TOO_SMALL_COUNT = "slices too small to judge"
 
 #: Observations of a window of rows prove nothing of a model after that time.
 DAY = timedelta(days=1)
@@ -136,12 +140,20 @@ def _sentence(
     if cases > 1:
         found += f"; {count} of {cases} cases {state.value}"
     small = [str(each) for each in deciding.notes.get(TOO_SMALL, ())]
-    return f"{found}; {small_text(small)}" if small else found
+    return f"{found}; {small_text(small, deciding.notes.get(TOO_SMALL_COUNT))}" if small else found
 
 
-def small_text(small: Sequence[str]) -> str:
-    """Slices that were too small to judge, in words."""
-    more = f" and {len(small) - NAMED} more" if len(small) > NAMED else ""
+def small_notes(small: Sequence[str]) -> dict[str, Any]:
+    """Notes of an evidence on the slices that were too small to judge: the first of them, and how many there are."""
+    if not small:
+        return {}
+    return {TOO_SMALL: list(small[:KEPT])} | ({TOO_SMALL_COUNT: len(small)} if len(small) > KEPT else {})
+
+
+def small_text(small: Sequence[str], count: int | None = None) -> str:
+    """Slices that were too small to judge, in words; `count` says how many there are, where not all are at hand."""
+    others = (len(small) if count is None else count) - NAMED
+    more = f" and {others} more" if others > 0 else ""
     return f"too small to judge: {', '.join(small[:NAMED])}{more}"
 
 

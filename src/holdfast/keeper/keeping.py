@@ -322,10 +322,14 @@ class Keeping:
 
     def ground(self) -> Ground:
         """What measuring stands on: the time, the measures, and the tables beside the contract."""
+        from functools import cache
+
         from holdfast.keeper.measuring import Ground
 
         digests: dict[str, str] = {}
 
+        # Read once: the digest is then of the rows that every measurement saw.
+        @cache
         def related(name: str) -> pl.LazyFrame:
             rows = read_rows(self._beside(name), {}, where=name)
             digests[name] = self.store.datasets.digest(rows)

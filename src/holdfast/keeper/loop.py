@@ -78,7 +78,7 @@ def look(keeping: Keeping) -> tuple[Verdict, ...]:
 
 
 def _judge_stage(keeping: Keeping, asked: Sequence[Promise], view: View) -> None:
-    promises = [each for each in asked if not _known(keeping, each.id, view)]
+    promises = [each for each in asked if not _known(keeping, each, view)]
     if promises:
         record_verdicts(keeping, judge_all(keeping, observe(keeping, promises, view)), view)
 
@@ -96,12 +96,25 @@ def _judge_champion(keeping: Keeping) -> None:
             _judge_stage(keeping, asked, view)
 
 
-def _known(keeping: Keeping, promise_id: str, view: View) -> bool:
+def _known(keeping: Keeping, promise: Promise, view: View) -> bool:
     """Whether the same subject was judged on the same inputs before: then there is nothing new to see."""
-    known = verdict_of(keeping, promise_id)
+    known = verdict_of(keeping, promise.id)
     if known is None or known.get("subject") != view.subject:
         return False
-    return view.stage != "live" or not worth_a_look(known, view)
+    if view.stage == "live":
+        return not worth_a_look(known, view)
+    return view.stage != "data" or not _moved(keeping, promise, known)
+
+
+def _moved(keeping: Keeping, promise: Promise, known: Mapping[str, object]) -> bool:
+    """Whether a verdict on the same rows may be another by now: another table changed, or an age outgrew its bound."""
+    spec = keeping.spec(promise)
+    if spec.takes("related"):
+        return True
+    value, since = known.get("value"), known.get("held")
+    if not spec.takes("now") or known.get("state") != State.HELD or value is None or since is None:
+        return False
+    return not promise.within(float(str(value)) + (keeping.now - parse_iso(str(since))).total_seconds())
 
 
 def current_verdicts(keeping: Keeping) -> tuple[Verdict, ...]:

@@ -19,8 +19,8 @@ from holdfast.core.evidence import Evidence, Value
 from holdfast.core.ports import MeasureSpec, Progress, Related, RowCase, Scanner
 from holdfast.core.promises import Promise
 from holdfast.core.subjects import Scored, Window
-from holdfast.keeper.cases import MIN_SLICE, Case, argument_sets, slice_mask, slices
-from holdfast.keeper.judge import TOO_SMALL, evidence_confidence, small_text
+from holdfast.keeper.cases import MIN_SLICE, Case, argument_sets, few_enough, slice_mask, slices
+from holdfast.keeper.judge import evidence_confidence, small_notes, small_text
 from holdfast.keeper.keeping import CODE
 
 if TYPE_CHECKING:
@@ -270,6 +270,7 @@ def _cases(promise: Promise, view: View, spec: MeasureSpec, subject: Any) -> tup
         raise NotMeasurable(
             f"no slice has {MIN_SLICE} rows" + (f"; {small_text(small)}" if small else ""), expected="more rows"
         )
+    few_enough(len(arguments) * len(chosen))
     return [Case(args, each) for args in arguments for each in chosen], small
 
 
@@ -312,7 +313,7 @@ def _evidence(asked: _Asked, case: Case, scanned: Value | HoldfastError | None) 
     value = _measured(asked, case) if scanned is None else scanned
     if isinstance(value, (HoldfastError, str)):
         return _failed(promise, view, ground, case=case, reason=str(value))
-    notes = {**value.notes, **({TOO_SMALL: asked.small} if asked.small else {})}
+    notes = {**value.notes, **small_notes(asked.small)}
     return Evidence(
         subject=view.subject,
         measure=promise.measure,

@@ -45,4 +45,6 @@ def _family(kind: pl.DataType) -> str:
         return "date"
     if kind.is_integer():
         return "integer"
-    return "float" if kind.is_float() else "words" if is_text(kind) else "other"
+    if kind.is_float():
+        return "float32" if kind == pl.Float32 else "float"
+    return "words" if is_text(kind) else "other"

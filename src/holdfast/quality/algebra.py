@@ -78,7 +78,7 @@ class Commonest(Node):
 #: Functions of `Call`: what each gives.
 FUNCTIONS = {
     "text": "the value as text",
-    "number": "the value as a 64-bit float",
+    "number": "the value as a 64-bit float, missing where it is none",
     "integer": "the value as a 64-bit integer, missing where it is none",
     "finite": "the number, missing where it is infinite",
     "length": "characters (code points) of a text",
@@ -204,7 +204,7 @@ class Absent(Node):
 class InSlice(Node):
     """Whether the row is in the slice of a column that a word names: ``(missing)``, or the value in words.
 
-    `kind` is ``text``, ``words`` (categories), ``boolean``, ``integer``, ``float``, ``date`` or ``other``.
+    `kind` is ``text``, ``words`` (categories), ``boolean``, ``integer``, ``float``, ``float32``, ``date`` or ``other``.
     """
 
     column: str

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 
+#: YAML reads 1:30:00 as a number to the base 60, in quadratic time.
+MAX_NUMBER = 1_000
+_NUMBER = re.compile(r"[-+0-9._:]+")
+
 Place = tuple[str | int, ...]
 Fields = Callable[[Place], list[str]]
 
@@ -39,7 +43,7 @@ class Document:
             mark = error.problem_mark or error.context_mark
             place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
             raise MalformedContract(f"not YAML: {error.problem or error.context}", where=place) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
             raise MalformedContract(f"not YAML: {str(error).splitlines()[0]}", where=name) from None
         if not isinstance(node, yaml.MappingNode):
             raise MalformedContract(
@@ -83,13 +87,15 @@ class Document:
 
 
 def _check_events(text: str, name: str) -> None:
-    """Refuse what makes a small file a long piece of work: aliases, which unfold, and brackets without end."""
+    """Refuse what makes a small file a long piece of work: aliases, which unfold, brackets and numbers without end."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         mark = event.start_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         if isinstance(event, yaml.AliasEvent):
             raise MalformedContract("a YAML alias (*name)", where=place, expected="the value written out")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_NUMBER and _NUMBER.fullmatch(event.value):
+            raise MalformedContract(f"a number of {len(event.value)} characters", where=place, expected="a shorter one")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise MalformedContract("not a contract: nested too deep", where=place, expected=f"{MAX_DEPTH} levels")

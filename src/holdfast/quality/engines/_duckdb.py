@@ -42,10 +42,12 @@ _TYPES: dict[str, pl.DataType] = {
     "VARCHAR": pl.String(),
     "DATE": pl.Date(),
     "TIME": pl.Time(),
+    "TIME_NS": pl.Time(),
     "TIMESTAMP": pl.Datetime("us"),
     "TIMESTAMP_S": pl.Datetime("ms"),
     "TIMESTAMP_MS": pl.Datetime("ms"),
     "TIMESTAMP_NS": pl.Datetime("ns"),
+    "TIMESTAMPTZ_NS": pl.Datetime("us", "UTC"),
     "TIMESTAMP WITH TIME ZONE": pl.Datetime("us", "UTC"),
     "INTERVAL": pl.Duration("us"),
     "BLOB": pl.Binary(),
@@ -271,6 +273,9 @@ def _type(kind: str) -> pl.DataType:
 
 def _read(name: str, kind: str) -> str:
     quoted = name_of(name)
+    if kind == "TIMESTAMPTZ_NS":
+        # Few functions of DuckDB take it.
+        return f"CAST({quoted} AS TIMESTAMPTZ) AS {quoted}"
     plain = kind in _TYPES or not isinstance(_type(kind), pl.String)
     # An enumeration, a UUID, JSON: read as text.
     return quoted if plain else f"CAST({quoted} AS VARCHAR) AS {quoted}"

@@ -10,6 +10,7 @@ import polars as pl
 
 from holdfast.core.errors import HoldfastError, NotMeasurable, UnreadableData
 from holdfast.quality import algebra as a
+from holdfast.quality._expressions import is_text, spoken
 from holdfast.quality._walks import substituted, walk, within
 from holdfast.quality.engines._polars import Renderer
 from holdfast.quality.engines._table import Found, Mark, Question, RelatedRows, located
@@ -68,7 +69,9 @@ class FrameTable:
             keys = [render.row(term).alias(name) for name, term in relation.keys]
             figures = [render.figure(each).alias(name) for name, each in relation.figures]
             return inner(relation.over).group_by(keys).agg(figures)
-        known = inner(relation.among).select(render.row(relation.other).alias("(known)")).unique()
+        others = inner(relation.among)
+        _comparable(relation.other, others)
+        known = others.select(render.row(relation.other).alias("(known)")).unique()
         return inner(relation.over).join(known, left_on=relation.key, right_on="(known)", how="anti")
 
     def figures(
@@ -191,6 +194,16 @@ def _joined(rows: pl.LazyFrame, condition: a.Condition, *, number: str) -> tuple
         rows = rows.with_columns(keys).join(best, on=names, how="left", nulls_equal=True, maintain_order="left")
         condition = substituted(condition, node, a.Column(top))
     return rows, condition
+
+
+def _comparable(term: a.Term, rows: pl.LazyFrame) -> None:
+    """Refuse to read days, times, true and false of another table as the numbers that they are stored as."""
+    if isinstance(term, a.Call) and term.function in ("integer", "number") and isinstance(term.arguments[0], a.Column):
+        name = term.arguments[0].name
+        kind = rows.collect_schema().get(name)
+        if kind is not None and not (kind.is_numeric() or is_text(kind)):
+            what = f"column {name!r} is {spoken(kind)}"
+            raise NotMeasurable(what, where="references", expected="a column of numbers")
 
 
 def _other(name: str, related: RelatedRows | None) -> pl.LazyFrame:

@@ -31,7 +31,7 @@ _OPERATORS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
 
 _CALLS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     "text": lambda value: value.cast(pl.String),
-    "number": lambda value: value.cast(pl.Float64),
+    "number": lambda value: value.cast(pl.Float64, strict=False),
     "integer": lambda value: value.cast(pl.Int64, strict=False),
     "finite": lambda value: pl.when(value.is_finite()).then(value),
     "length": lambda value: value.str.len_chars().cast(pl.Int64),
@@ -127,7 +127,7 @@ def _in_slice(_: Renderer, node: a.InSlice) -> pl.Expr:
     if node.kind == "integer":
         number = int(node.word) if node.word.lstrip("-").isdecimal() else None
         return _worded(value, node.word, number if str(number) == node.word else None)
-    if node.kind == "float":
+    if node.kind in ("float", "float32"):
         value = value.fill_nan(None)
         whole = (value == value.round()) & (value.abs() < 2**53)
         names = pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))

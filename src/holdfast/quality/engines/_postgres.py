@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -192,27 +193,33 @@ def postgres_table(connection: Any, table: str) -> PostgresTable:
 
 
 def connected(url: str) -> Any:
-    """Open connection of `pg8000.native`; the password stands in no error."""
+    """Open connection of `pg8000.native`; the password (of the URL, else ``PGPASSWORD``) stands in no error."""
     try:
         from pg8000.exceptions import DatabaseError, InterfaceError
         from pg8000.native import Connection
     except ImportError as error:
         raise MissingExtra.of("postgres", what="a table of PostgreSQL") from error
-    parts = urlsplit(url)
+    wanted = "postgresql://user:password@host:port/database, with what is special in the password as %XX"
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 5432
+    except ValueError:
+        # What urlsplit says of a port may be half a password.
+        raise UnreadableData("no address of PostgreSQL", expected=wanted) from None
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
-        raise UnreadableData("no address of PostgreSQL", expected="postgresql://user:password@host:port/database")
+        raise UnreadableData("no address of PostgreSQL", expected=wanted)
     try:
         return Connection(
             unquote(parts.username or "postgres"),
-            password=unquote(parts.password) if parts.password else None,
+            password=unquote(parts.password) if parts.password else os.environ.get("PGPASSWORD"),
             host=parts.hostname,
-            port=parts.port or 5432,
+            port=port,
             database=unquote(parts.path.lstrip("/")) or None,
             timeout=60,
             application_name="holdfast",
         )
     except (DatabaseError, InterfaceError, OSError) as error:
-        place = f"{parts.hostname}:{parts.port or 5432}"
+        place = f"{parts.hostname}:{port}"
         raise UnreadableData(
             f"PostgreSQL at {place} does not let us in: {_said(error)}", expected="a server that runs, and its user"
         ) from error

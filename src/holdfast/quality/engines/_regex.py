@@ -19,14 +19,16 @@ SPACES = (
 
 _TOKEN = re.compile(
     r"""(?P<escape>\\(?:[pP]\{[A-Za-z]{1,2}\}|[pP][A-Z]|.))
-      | (?P<class>\[(?:\^)?(?:\\.|\[:\^?[a-z]+:\]|[^\]\\\[&~-]|-(?!-))+\])
+      | (?P<class>\[(?:\^)?(?:\\.|\[:\^?[a-z]+:\]|[^\]\\\[&~-]|-(?!-)|&(?!&)|~(?!~))+\])
+      | (?P<any>\(\?s:\.\*?\))
       | (?P<group>\(\?:|\((?!\?))
       | (?P<flag>\(\?i\))
       | (?P<many>(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})\??)
       | (?P<other>[\^$.|)]|[^\\\[\](){}*+?^$.|])""",
     re.VERBOSE | re.DOTALL,
 )
-_LITERAL = set(r"\.+*?()|[]{}^$#&-~/ ,:;<>=!@%'\"`_")
+#: Not < and >: Rust reads \< and \> as the ends of a word.
+_LITERAL = set(r"\.+*?()|[]{}^$#&-~/ ,:;=!@%'\"`_")
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
 
 
@@ -93,6 +95,9 @@ def _token(token: re.Match[str], syntax: Syntax, *, first: bool) -> str:
         return _escape(text, syntax, inside=False)
     if token.lastgroup == "class":
         return _class(text, syntax)
+    if token.lastgroup == "any":
+        line = syntax.code(0x0A)
+        return f"(?:[^{line}]|{line}){'*' * text.endswith('*)')}"
     if token.lastgroup == "flag":
         if syntax.properties and first:
             return text

@@ -244,7 +244,7 @@ def _repeats(sql: Sql, node: a.Repeats) -> str:
 
 def _in_slice(sql: Sql, node: a.InSlice) -> str:
     name, word = name_of(node.column), node.word
-    value = _column(sql, a.Column(node.column, nan=node.kind == "float"))
+    value = _column(sql, a.Column(node.column, nan=node.kind in ("float", "float32")))
     if node.kind in ("text", "words"):
         return f"(COALESCE({value}, '(missing)') = {text_of(word)})"
     if word == "(missing)":
@@ -255,7 +255,9 @@ def _in_slice(sql: Sql, node: a.InSlice) -> str:
         return "FALSE"
     if wanted is None:
         raise NotMeasurable(f"slices by {node.column!r} in {sql.dialect.label}", expected="the engine polars")
-    return f"({name} IS NOT NULL AND {name} = {sql.literal(wanted)})"
+    # The word of a 32-bit number names it, and not the 64-bit number that is nearest to the word.
+    told = f"CAST({sql.literal(wanted)} AS REAL)" if node.kind == "float32" else sql.literal(wanted)
+    return f"({name} IS NOT NULL AND {name} = {told})"
 
 
 def _worded(kind: str, word: str) -> a.Plain | None:
@@ -263,7 +265,7 @@ def _worded(kind: str, word: str) -> a.Plain | None:
         return {"true": True, "false": False}[word] if word in ("true", "false") else _no(word)
     if kind == "integer":
         return int(word) if str(int(word)) == word else _no(word)
-    if kind == "float":
+    if kind in ("float", "float32"):
         return float(word)
     if kind == "date":
         return date.fromisoformat(word)
@@ -357,7 +359,5 @@ _FIGURES: Mapping[type, Callable[[Sql, Any, str], str]] = {
     a.Quantile: _quantile,
     a.Correlation: lambda sql, node, where: f"CORR({sql.row(node.left)}, {sql.row(node.right)}){_only(where)}",
     a.Steps: _steps,
-    a.Difference: lambda sql, node, where: (
-        f"({sql.figure(node.left, where=where)} - {sql.figure(node.right, where=where)})"
-    ),
+    a.Difference: _difference,
 }

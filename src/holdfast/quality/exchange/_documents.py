@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from holdfast.core.errors import MalformedContract, NotFound
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
+
+#: YAML reads 1:30:00 as a number to the base 60, in quadratic time.
+MAX_NUMBER = 1_000
+_NUMBER = re.compile(r"[-+0-9._:]+")
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -91,11 +96,11 @@ def _check_brackets(text: str, name: str) -> None:
 
 
 def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
-        raise MalformedContract(f"field {twice!r} stands twice", where=name, expected="each field once")
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            raise MalformedContract(f"field {key!r} stands twice", where=name, expected="each field once")
+        made[key] = value
     return made
 
 
@@ -130,6 +135,8 @@ def _check_events(text: str, name: str) -> None:
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         if isinstance(event, yaml.AliasEvent):
             raise MalformedContract("a YAML alias (*name)", where=place, expected="the value written out")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_NUMBER and _NUMBER.fullmatch(event.value):
+            raise MalformedContract(f"a number of {len(event.value)} characters", where=place, expected="a shorter one")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise MalformedContract("nested too deep", where=place, expected=f"{MAX_DEPTH} levels")

@@ -32,10 +32,14 @@ def build(schema: Schema, column: str, low: Argument | None = None, high: Argume
         raise refuse("in_range", column, kind, expected="a column of numbers or dates")
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise InvalidValue(f"low <= high must hold, got low={low}, high={high}", where="in_range")
-    return rule("in_range", column, kind, _within(a.Column(column), *ends))
+    value: a.Term = a.Column(column)
+    if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
+        # The ends are moments in UTC: a column that tells its times in another zone is told in UTC as well.
+        value = a.Call("utc", (value,))
+    return rule("in_range", column, kind, _within(value, *ends))
 
 
-def _within(value: a.Column, low: Any, high: Any) -> a.Condition:
+def _within(value: a.Term, low: Any, high: Any) -> a.Condition:
     if high is None:
         return a.Compare(">=", value, a.Literal(low))
     return a.Compare("<=", value, a.Literal(high)) if low is None else a.Between(value, low, high)

@@ -24,8 +24,7 @@ def build(schema: Schema, column: str, other: str, other_column: str | None = No
     among: a.Relation
     if other_column is None:
         among, name = a.Source(), str(other)
-        theirs = kind_of(schema, other, "references")
-        if is_text(theirs) != is_text(kind) or theirs.is_numeric() != kind.is_numeric():
+        if _family(kind_of(schema, other, "references")) != _family(kind):
             raise refuse("references", column, kind, expected=f"a column of the type of {other!r}")
     else:
         among, name = a.Related(str(other)), str(other_column)
@@ -41,6 +40,11 @@ def build(schema: Schema, column: str, other: str, other_column: str | None = No
         failing=a.Absent(value, among, known),
         column=column,
     )
+
+
+def _family(kind: pl.DataType) -> str:
+    """Kinds of values that can be one and the same thing."""
+    return "text" if is_text(kind) else "number" if kind.is_numeric() else str(kind.base_type())
 
 
 def _comparable(column: str, kind: pl.DataType) -> a.Term:

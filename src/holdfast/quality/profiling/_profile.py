@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from holdfast.core.errors import EmptyTable, InvalidValue
+from holdfast.core.locations import public
 from holdfast.quality.profiling import _text
 from holdfast.quality.profiling._bounds import FEWEST, LARGER, SMALLER
 from holdfast.quality.profiling._drafts import Draft, percent
@@ -102,7 +103,7 @@ class Profile:
             Settings that it was read with; written down, so that the checks read alike.
         """
         told = [
-            *_text.header(self._header(data)),
+            *_text.header(self._header(public(data))),
             "",
             "holdfast: 1",
             *self._section(reading or {}),

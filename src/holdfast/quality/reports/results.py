@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from holdfast.core.errors import InvalidValue, one_of
 from holdfast.core.evidence import State
+from holdfast.core.locations import public
 
 if TYPE_CHECKING:
     from holdfast.quality.reports.difference import TableDiff
 
 #: Worst first: how results are sorted where a person reads them.
 ORDER = {"broken": 0, "unproven": 1, "held": 2}
-
-#: What a location may hold that no report may: a password before the host, and a token in the query.
-_LOGIN = re.compile(r"(?<=://)[^/@?#\s]*@")
-_TOKEN = re.compile(r"(?i)([?&][^=&#\s]*(?:sig|signature|token|secret|password|credential|key)[^=&#\s]*=)[^&#\s]*")
 
 #: Kinds of `Change`, worst first.
 CHANGES = (
@@ -95,6 +91,7 @@ class CheckResult:
         if self.verdict not in ORDER:
             raise InvalidValue(f"verdict {self.verdict!r}", where=self.check, expected=one_of(ORDER, self.verdict))
         object.__setattr__(self, "verdict", str(State(self.verdict)))
+        object.__setattr__(self, "reason", public(self.reason))
         object.__setattr__(self, "first_rows", tuple(int(each) for each in self.first_rows))
         for name in ("n", "rows_failing", "rows"):
             count = getattr(self, name)
@@ -180,8 +177,9 @@ class Report:
         """Check the invariants."""
         if self.time.tzinfo is None:
             raise InvalidValue(f"time {self.time.isoformat()} has no zone", expected="a time in UTC")
-        object.__setattr__(self, "data", _public(self.data))
-        object.__setattr__(self, "against", _public(self.against))
+        for name in ("data", "against", "contract"):
+            object.__setattr__(self, name, public(getattr(self, name)))
+        object.__setattr__(self, "notes", tuple(map(public, self.notes)))
         object.__setattr__(self, "results", tuple(self.results))
         object.__setattr__(self, "changes", tuple(self.changes))
 
@@ -272,10 +270,6 @@ def combine(reports: Iterable[Report]) -> Report:
         parts=parts,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
-
-
-def _public(location: str) -> str:
-    return _TOKEN.sub(r"\1...", _LOGIN.sub("", location))
 
 
 def _changes(new: Report, old: Report) -> Iterator[Change]:
