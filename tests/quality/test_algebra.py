@@ -102,7 +102,7 @@ def test_a_name_that_no_column_has_is_found() -> None:
 
 def test_a_figure_that_cannot_be_computed_does_not_hide_the_others() -> None:
     table = FrameTable(pl.DataFrame({"x": ["a", "b"]}))
-    bad = Question({"n": a.Statistic("mean", a.Call("number", (X,)))})
+    bad = Question({"n": a.Statistic("mean", a.Call("year", (X,)))})
     good = Question({"n": a.Rows()})
     found = table.figures([bad, good])
     assert isinstance(found[0], NotMeasurable)

@@ -88,7 +88,8 @@ def correlation(rows: pl.DataFrame, left: str, right: str, *, confidence: float 
     Returns
     -------
     Value
-        The correlation in [-1, 1] with the interval of Fisher's z; n is the number of rows that have both.
+        The correlation in [-1, 1] with the interval of Fisher's z; n is the number of rows that have both. The interval
+        is that of two normal columns: with heavy tails it is too narrow, and more rows do not mend that.
 
     Raises
     ------

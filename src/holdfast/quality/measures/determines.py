@@ -68,7 +68,8 @@ def determines(
     -------
     Value
         The share in (0, 1] with Wilson's interval; n is the number of rows in which all the columns hold a value. A key
-        that stands once agrees with itself: a key that is nearly unique determines everything.
+        that stands once agrees with itself: a key that is nearly unique determines everything. The interval is about
+        the groups as they are: the fewer rows a key has, the more the share flatters, whatever the interval says.
 
     Raises
     ------

@@ -64,7 +64,7 @@ def mean(rows: pl.DataFrame, column: str, *, confidence: float = 0.95, anytime: 
     -------
     Value
         The mean with Student's t interval (an asymptotic confidence sequence for `anytime`); n is the number of values
-        that are not missing.
+        that are not missing. With few and very skew values the interval holds too rarely.
 
     Raises
     ------

@@ -113,8 +113,9 @@ def standard_deviation(rows: pl.DataFrame, column: str, *, confidence: float = 0
     Returns
     -------
     Value
-        The deviation with Bonett's interval, which allows for heavy tails; n is the number of values that are not
-        missing. A constant column has deviation 0 and no interval.
+        The deviation with Bonett's interval, which allows for tails as heavy as those seen (for very skew columns,
+        such as incomes, it still holds too rarely); n is the number of values that are not missing. A constant column
+        has deviation 0 and no interval.
 
     Raises
     ------
