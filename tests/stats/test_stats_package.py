@@ -11,7 +11,7 @@ import pytest
 import holdfast.stats
 from holdfast.stats import metrics
 
-MODULES = ["calibration", "distances", "intervals", "metrics", "multiplicity", "sequences", "sketches"]
+MODULES = ["calibration", "distances", "intervals", "metrics", "multiplicity", "sequences", "sketches", "tails"]
 
 
 @pytest.mark.parametrize("name", MODULES)
