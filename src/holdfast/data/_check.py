@@ -71,14 +71,13 @@ def contract_near(location: str) -> Path:
     return found
 
 
-def report_of(location: str, checks: Checks, *, settings: Mapping[str, Any] | None, now: datetime) -> Report:
+def report_of(location: str, checks: Checks, rows: Any, *, now: datetime, started: float) -> Report:
+    """Judge the rows of a location, read or opened by `table_at` from `started` (of the performance counter) on."""
     from time import perf_counter
 
     from holdfast.keeper.checking import judge_table
     from holdfast.quality.reports import Report
 
-    started = perf_counter()
-    rows = _table(location, checks, settings)
     _check_sound(checks, rows)
     height, names = _size(rows)
     columns = [each for each in names if each not in checks.excluded]
@@ -194,7 +193,7 @@ def frame_of(location: str, checks: Checks, settings: Mapping[str, Any] | None) 
             del types[gone]
 
 
-def _table(location: str, checks: Checks, settings: Mapping[str, Any] | None) -> Any:
+def table_at(location: str, checks: Checks, settings: Mapping[str, Any] | None) -> Any:
     """Rows in memory, or a table that is scanned where it lies: large, in a database, or far away."""
     if not _scanned(location, settings):
         return frame_of(location, checks, settings)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from holdfast.data import _check
@@ -79,15 +80,24 @@ def check(
     checks, notes = _check.checks_of(location, contract, table)
     place = str(contract) if contract is not None else str(_check.contract_near(location))
     time = now if now is not None else datetime.now(UTC)
-    report = replace(_check.report_of(location, checks, settings=settings, now=time), contract=place, notes=notes)
+    started = perf_counter()
+    rows = _check.table_at(location, checks, settings)
+    report = replace(_check.report_of(location, checks, rows, now=time, started=started), contract=place, notes=notes)
     if against is None:
         return report
+    import polars as pl
+
     from holdfast.quality.reports import diff_tables
 
-    old = _check.report_of(against, checks, settings=settings, now=time)
-    difference = diff_tables(
-        _check.frame_of(against, checks, settings), _check.frame_of(location, checks, settings), key=list(key) or None
+    started = perf_counter()
+    older = _check.table_at(against, checks, settings)
+    old = _check.report_of(against, checks, older, now=time, started=started)
+    before, after = (
+        # What was scanned where it lies is read now; what is at hand is not read again.
+        each if isinstance(each, pl.DataFrame) else _check.frame_of(place_of, checks, settings)
+        for place_of, each in ((against, older), (location, rows))
     )
+    difference = diff_tables(before, after, key=list(key) or None)
     return replace(report, diff=difference, changes=report.compared(old), against=against)
 
 
