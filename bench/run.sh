@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-.venv/bin/python}"
 LIMIT_S="${BENCH_LIMIT_S:-1200}"
 FIGURES=".bench/figures.jsonl"
-ALL=(start_up pipeline serving drift checks journal repair nab label_errors learned_checks)
+ALL=(start_up pipeline serving drift checks journal repair nab label_errors learned_checks automl)
 
 mkdir -p .bench
 : >"$FIGURES.new"

@@ -24,7 +24,15 @@ def ask(tmp_path: Path) -> Make:
 
     def make(table: pl.DataFrame, target: str = "y", task: str = "binary", **given: Any) -> TrainRequest:
         edge = table.height * 3 // 4
-        settings = {"max_trials": 3, "threads": 1, "folds": 3, "repeats": 1, **given.pop("settings", {})}
+        settings = {
+            "max_trials": 3,
+            "threads": 1,
+            "folds": 3,
+            "repeats": 1,
+            "features": False,
+            "learners": ["linear", "lightgbm"],
+            **given.pop("settings", {}),
+        }
         defaults: dict[str, Any] = {
             "rows": table[:edge],
             "holdout": table[edge:],

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from holdfast.automl._answers import Calibration, answers, better, losses, mean_and_error, platt
-from holdfast.automl._choice import ranked
-from holdfast.automl._learners import Config, fit_linear
-from holdfast.automl._portfolio import from_point, portfolio, to_point, warm
-from holdfast.automl._trial import Trial
+from holdfast.automl._portfolio import DEFAULTS, from_point, portfolio, to_point, warm
 
 ONES = np.ones(400)
 
@@ -56,72 +53,30 @@ def test_a_gain_within_noise_is_none() -> None:
     assert mean_and_error(np.array([1.0, 3.0]), np.array([1.0, 1.0])) == (2.0, pytest.approx(np.sqrt(0.5)))
 
 
-def trial(name: str, rows: np.ndarray) -> Trial:
-    return Trial(Config(name, "linear"), "done", float(rows.mean()), 0.0, rows=rows, margin=rows.reshape(-1, 1))
-
-
-def test_the_default_is_kept_when_the_gain_is_noise() -> None:
-    rows = np.random.default_rng(0).normal(1.0, 0.1, size=400)
-    noise = np.random.default_rng(1).normal(0.0, 0.5, size=400)
-    default, near, far = (
-        trial("linear default", rows),
-        trial("a", rows + noise - noise.mean() - 0.001),
-        trial("b", rows - 0.5),
-    )
-    order, reason = ranked([default, near], ONES)
-    assert order[0] is default
-    assert "within noise" in reason
-    order, reason = ranked([default, near, far], ONES)
-    assert order[0] is far
-    assert "one standard error" in reason
-
-
-def test_nothing_finished_is_nothing_to_choose_from() -> None:
-    assert ranked([Trial(Config("a", "linear"), "cut")], ONES)[0] == []
-
-
-@pytest.mark.parametrize("linear", [True, False])
+@pytest.mark.parametrize("learners", [("lightgbm",), ("linear", "lightgbm")])
 @pytest.mark.parametrize("n", [100, 100_000])
-def test_the_portfolio_begins_with_the_defaults_and_has_points_in_the_space(n, linear) -> None:
-    made = portfolio(n=n, linear=linear)
+def test_the_portfolio_begins_with_the_defaults_and_has_points_in_the_space(n, learners) -> None:
+    made = portfolio(n=n, learners=learners)
     assert len({config.name for config in made}) == len(made)
-    assert made[int(linear)].name == "lightgbm default"
-    assert all(config.learner == "lightgbm" for config in made) is not linear
-    points = [to_point(config, linear=linear) for config in made if not config.params.get("mix")]
-    assert all(from_point(point, index=1).learner == point.get("learner", "lightgbm") for point in points)
+    assert {config.name for config in made[: len(learners)]} <= set(DEFAULTS)
+    assert {config.learner for config in made} == set(learners)
+    points = [to_point(config, learners) for config in made if not config.params.get("mix")]
+    assert all(from_point(point, index=1, features="plain").learner == point["learner"] for point in points)
 
 
 @pytest.mark.parametrize(
     "plain", [{}, {"learner": "lightgbm"}, {"learner": "linear", "params": 3}, {"learner": "x", "params": {}}]
 )
 def test_what_is_no_configuration_is_no_warm_start(plain) -> None:
-    assert warm(plain, linear=True) is None
-    assert warm({"learner": "linear", "params": {}}, linear=False) is None
+    assert warm(plain, ("linear", "lightgbm")) == []
+    assert warm({"learner": "linear", "params": {}}, ("lightgbm",)) == []
 
 
-def test_a_warm_start_keeps_only_known_parameters_of_the_right_type() -> None:
-    made = warm({"learner": "lightgbm", "params": {"num_leaves": 7.0, "objective": "x", "lambda_l2": "y"}}, linear=True)
-    assert made.params["num_leaves"] == 7
-    assert "objective" not in made.params
-    assert made.params["lambda_l2"] == 0.0
-
-
-@pytest.mark.parametrize("mix", [0.0, 0.5])
-def test_linear_fits_find_the_slope(mix) -> None:
-    rng = np.random.default_rng(0)
-    matrix = rng.normal(size=(400, 2)).astype(np.float32)
-    target = 3.0 * matrix[:, 0] + 1.0
-    config = Config("x", "linear", {"strength": 1e-4, "mix": mix})
-    made = fit_linear(config, matrix, target, ONES, task="regression", outputs=1, seed=0)
-    np.testing.assert_allclose(made.coefficients, [[3.0, 0.0]], atol=0.01)
-    np.testing.assert_allclose(made.intercept, [1.0], atol=0.01)
-
-
-@pytest.mark.parametrize("present", [[0, 1, 2], [0, 2]])
-def test_a_class_without_rows_has_a_low_margin(present) -> None:
-    rng = np.random.default_rng(0)
-    target = rng.choice(present, size=400)
-    matrix = (target[:, None] == np.arange(3)).astype(np.float32) + 0.1 * rng.normal(size=(400, 3)).astype(np.float32)
-    config = Config("x", "linear", {"strength": 1e-3})
-    made = fit_linear(config, matrix, target, ONES, task="multiclass", outputs=3, seed=0)
-    assert (made.margin(matrix).argmax(axis=1) == target).all()
+def test_a_warm_start_begins_with_every_member_of_the_last_model() -> None:
+    members = [
+        {"learner": "lightgbm", "params": {"num_leaves": 7, "odd": [1]}, "rounds": 30},
+        {"learner": "linear", "params": {"strength": 0.1}},
+    ]
+    made = warm({"members": members}, ("linear", "lightgbm"))
+    assert [config.learner for config in made] == ["lightgbm", "linear"]
+    assert dict(made[0].params) == {"num_leaves": 7}

@@ -74,7 +74,7 @@ def test_bike_sharing(ask, real) -> None:
     plain = plain_lightgbm(request, "regression", request.rows["cnt"].to_numpy())
     assert decision is None
     assert np.mean((score - truth) ** 2) <= 1.02 * np.mean((plain - truth) ** 2)
-    assert trained.parameters["learner"] == "lightgbm"
+    assert {each["learner"] for each in trained.parameters["members"]} == {"lightgbm"}
 
 
 def test_steel_plates(ask, real) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from holdfast.automl import _encoding, _trees
-from holdfast.automl._learners import dataset_params
+from holdfast.automl import _trees
+from holdfast.automl._graph import model_of
+from holdfast.automl._learners.lightgbm import BINNED
 from holdfast.automl._session import run
 from holdfast.core.errors import ExportFailed
 
@@ -32,14 +33,14 @@ def margin_in_onnx(booster, matrix: np.ndarray, outputs: int) -> np.ndarray:
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", matrix.shape[1]])],
         [helper.make_tensor_value_info("margin", TensorProto.FLOAT, ["n", outputs])],
     )
-    return run(_encoding.model_of(graph).SerializeToString(), {"x": matrix})[0]
+    return run(model_of(graph).SerializeToString(), {"x": matrix})[0]
 
 
 def fitted(matrix, target, **params):
     import lightgbm as lgb
 
-    whole = {"num_leaves": 15, "min_data_in_leaf": 2, "num_threads": 1, "verbosity": -1, **dataset_params(), **params}
-    return lgb.train(whole, lgb.Dataset(matrix, target, params=dataset_params()), 20)
+    whole = {"num_leaves": 15, "min_data_in_leaf": 2, "num_threads": 1, "verbosity": -1, **BINNED, **params}
+    return lgb.train(whole, lgb.Dataset(matrix, target, params=BINNED), 20)
 
 
 @settings(max_examples=6, deadline=None)

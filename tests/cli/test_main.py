@@ -32,12 +32,14 @@ NAMES = (
     "journal",
     "label-errors",
     "plan",
+    "predict",
     "profile",
     "promise",
     "rollback",
     "schema",
     "serve",
     "status",
+    "train",
     "up",
     "why",
 )
@@ -59,7 +61,7 @@ def test_the_commands_are_those_that_were_promised() -> None:
 
 
 #: Commands that are about a file, not about a project.
-OF_FILES = ("anomalies", "clean", "import-checks", "label-errors", "profile")
+OF_FILES = ("anomalies", "clean", "import-checks", "label-errors", "predict", "profile", "train")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,6 +21,10 @@ class Calibration:
         """Whether it changes nothing."""
         return self.scale == 1.0 and self.offset == 0.0
 
+    def after(self, scale: float, offset: float) -> Calibration:
+        """Return the one line that is an earlier line, then this one."""
+        return Calibration(self.scale * scale, self.scale * offset + self.offset)
+
     def line(self, margin: np.ndarray) -> np.ndarray:
         """Calibrate a margin."""
         return self.scale * margin + self.offset
@@ -30,6 +34,13 @@ def sigmoid(margin: np.ndarray) -> np.ndarray:
     """Logistic function, without overflow."""
     with np.errstate(over="ignore"):
         made: np.ndarray = 1.0 / (1.0 + np.exp(-margin))
+    return made
+
+
+def softmax(margin: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes) of logits, without overflow."""
+    raised = np.exp(margin - margin.max(axis=1, keepdims=True))
+    made: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
     return made
 
 

@@ -67,6 +67,8 @@ def expanding(moments: np.ndarray, folds: int) -> list[Fold]:
 
 def quantile_codes(values: np.ndarray, bins: int = 10) -> np.ndarray:
     """Stratum of each number, shape (n,) int: which tenth of the sorted values it is in."""
+    # A stratum of one row is never held out: of few rows there are few strata.
+    bins = max(1, min(bins, len(values) // 5))
     order = np.argsort(values, kind="stable")
     codes = np.empty(len(values), dtype=int)
     codes[order] = (np.arange(len(values)) * bins) // max(1, len(values))

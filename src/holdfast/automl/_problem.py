@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from holdfast.automl._encoding import levels_of
 from holdfast.automl._folds import Fold, expanding, grouped, quantile_codes, stratified
+from holdfast.automl._objectives.choose import objective_of
+from holdfast.automl._promises import monotone_signs
+from holdfast.automl._sheet import Sheet
 from holdfast.core.errors import ColumnNotFound, DataError, EmptyTable, InvalidValue, UnusableTarget, one_of
 from holdfast.core.models import CLASSIFICATION, TASKS, Column, ModelSchema
 from holdfast.stats.tensors import as_float32, as_text, to_tensors
 
 if TYPE_CHECKING:
+    from holdfast.automl._objectives import Objective
     from holdfast.core.ports import TrainRequest
 
 #: Levels that a schema names at most; a rarer one is answered as an unseen one.
 SCHEMA_LEVELS = 1000
 SETTINGS = (
+    "bag",
     "calibrate",
+    "distil",
+    "event",
+    "executor",
+    "features",
     "folds",
     "group",
+    "leaks",
+    "learners",
     "max_trials",
+    "members",
     "monotone",
+    "most_bytes",
+    "most_latency_s",
+    "quantile",
     "repeats",
     "rounds",
+    "search",
     "threads",
     "threshold",
     "time",
+    "vectors",
+    "workers",
 )
 
 
@@ -45,18 +64,27 @@ class Problem:
         What the model will take and give.
     tensors
         The rows as tensors of the schema.
+    objective
+        What is minimised.
     target
-        Shape (n,): class codes (int64, in the order of the schema's classes), or standardised numbers (float64).
+        Shape (n,): class codes (int64, in the order of the schema's classes), or numbers in the objective's own unit
+        (float64).
     truth
         Shape (n,): class names (object) or the target's own numbers (float64).
     weights
         Shape (n,) float64 with mean 1.
     folds
         Folds to score configurations with; more than one repeat stands one behind the other.
+    split
+        How the folds were made: stratified, group or time.
     repeats
         How many times every row is held out.
-    centre, scale
-        What a standardised number is to be scaled with: ``centre + scale * target``; 0 and 1 for classes.
+    group
+        Shape (n,) int64: query of each row (rows of one query stand together); None but for a ranking.
+    event
+        Shape (n,) bool: whether the event came; None but for survival.
+    dates
+        Number columns that are dates or times.
     monotone
         -1 or 1 by column.
     notes
@@ -66,13 +94,16 @@ class Problem:
     rows: pl.DataFrame
     schema: ModelSchema
     tensors: Mapping[str, np.ndarray]
+    objective: Objective
     target: np.ndarray
     truth: np.ndarray
     weights: np.ndarray
     folds: tuple[Fold, ...]
+    split: str
     repeats: int
-    centre: float
-    scale: float
+    group: np.ndarray | None
+    event: np.ndarray | None
+    dates: tuple[str, ...]
     monotone: Mapping[str, int]
     notes: tuple[str, ...]
 
@@ -94,7 +125,39 @@ class Problem:
     @property
     def outputs(self) -> int:
         """Width of the margin: the number of classes when there are more than two, else 1."""
-        return len(self.schema.classes) if self.task == "multiclass" else 1
+        return self.objective.outputs
+
+    def sheet(self, matrix: np.ndarray, *, weights: np.ndarray | None = None) -> Sheet:
+        """Return the sheet of all rows for an encoded matrix."""
+        used = self.weights if weights is None else weights
+        return Sheet(matrix, self.target, used, group=self.group, event=self.event)
+
+    def losses(self, margin: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Loss of some rows, by index, for their margin."""
+        nothing = np.zeros((len(rows), 0), dtype=np.float32)
+        part = Sheet(
+            nothing,
+            self.target[rows],
+            self.weights[rows],
+            group=None if self.group is None else self.group[rows],
+            event=None if self.event is None else self.event[rows],
+        )
+        return self.objective.losses(margin, part)
+
+    def part(self, chosen: np.ndarray, folds: tuple[Fold, ...]) -> Problem:
+        """Return the problem of some rows (sorted indices), with folds of its own."""
+        return replace(
+            self,
+            rows=self.rows[pl.Series(chosen)],
+            tensors={name: each[chosen] for name, each in self.tensors.items()},
+            target=self.target[chosen],
+            truth=self.truth[chosen],
+            weights=self.weights[chosen] / self.weights[chosen].mean(),
+            folds=folds,
+            repeats=1,
+            group=None if self.group is None else self.group[chosen],
+            event=None if self.event is None else self.event[chosen],
+        )
 
 
 def problem_of(request: TrainRequest) -> Problem:
@@ -111,27 +174,41 @@ def problem_of(request: TrainRequest) -> Problem:
     InvalidValue
         If a setting, the weights or the task is out of range.
     """
-    _check(request)
+    check(request)
     notes: list[str] = []
-    known = _known(request)
-    rows = request.rows.filter(pl.Series(known))
-    weights = np.ones(request.rows.height) if request.weights is None else np.asarray(request.weights, dtype=np.float64)
-    weights = weights[known]
+    rows, weights = _usable_rows(request)
     if rows.height < request.rows.height:
         notes.append(f"{request.rows.height - rows.height} rows without a target were left out")
+    group = _queries(request, rows)
+    if group is not None:
+        order = np.argsort(group, kind="stable")
+        rows, weights, group = rows[pl.Series(order)], weights[order], group[order]
+    weights = weights / weights.mean()
     classes: tuple[str, ...] = ()
-    target: np.ndarray
-    positive, centre, scale = None, 0.0, 1.0
+    positive, codes = None, None
     if request.task in CLASSIFICATION:
         truth = as_text(rows.get_column(request.target))
         classes, positive = _classes(request, truth)
-        target = np.searchsorted(np.array(sorted(classes)), truth.astype(str))
-        target = np.array([classes.index(each) for each in sorted(classes)])[target]
+        codes = np.searchsorted(np.array(sorted(classes)), truth.astype(str))
+        codes = np.array([classes.index(each) for each in sorted(classes)])[codes]
     else:
         truth = as_float32(rows.get_column(request.target)).astype(np.float64)
-        centre, scale = _standard(request, truth, weights)
-        target = (truth - centre) / scale
-        notes += _honest(request.task)
+        _not_constant(request, truth)
+    event = _event(request, rows)
+    # A ranking without queries is one long list: it is learnt pointwise, and said.
+    task = "regression" if request.task == "ranking" and group is None else request.task
+    objective = objective_of(
+        task,
+        classes=classes,
+        target=truth if codes is None else codes,
+        weights=weights,
+        event=event,
+        settings=request.settings,
+    )
+    if task != request.task:
+        notes.append("without a group column, ranking is learnt pointwise: the prediction is the expected relevance")
+    if request.task == "forecasting":
+        notes.append("learnt as a regression on the columns given; lags of the target are made before, where they are")
     schema = ModelSchema(
         request.task,
         request.target,
@@ -139,24 +216,72 @@ def problem_of(request: TrainRequest) -> Problem:
         classes,
         positive,
     )
-    folds, repeats = _folds(request, rows, target)
+    target = codes if codes is not None else _in_unit(objective, truth)
+    folds, split, repeats = _folds(request, rows, target if event is None else event.astype(int))
     return Problem(
         rows=rows,
         schema=schema,
         tensors=to_tensors(rows, schema),
+        objective=objective,
         target=target,
         truth=truth,
-        weights=weights / weights.mean(),
+        weights=weights,
         folds=folds,
+        split=split,
         repeats=repeats,
-        centre=centre,
-        scale=scale,
+        group=group,
+        event=event,
+        dates=tuple(name for name in request.features if rows.schema[name] in (pl.Date, pl.Datetime)),
         monotone=_monotone(request, schema),
         notes=tuple(notes),
     )
 
 
-def _check(request: TrainRequest) -> None:
+def _usable_rows(request: TrainRequest) -> tuple[pl.DataFrame, np.ndarray]:
+    known = _known(request)
+    weights = np.ones(request.rows.height) if request.weights is None else np.asarray(request.weights, dtype=np.float64)
+    return request.rows.filter(pl.Series(known)), weights[known]
+
+
+def _in_unit(objective: Objective, truth: np.ndarray) -> np.ndarray:
+    """Target in the unit that the objective learns in: standardised, the logarithm of a time, or as it is."""
+    if objective.name == "aft":
+        return np.asarray(np.log(truth))
+    if objective.name in ("squared", "quantile"):
+        return np.asarray((truth - objective.line.offset) / objective.line.scale)
+    return truth
+
+
+def _queries(request: TrainRequest, rows: pl.DataFrame) -> np.ndarray | None:
+    name = request.settings.get("group")
+    if request.task != "ranking" or name is None:
+        return None
+    if name not in rows.columns:
+        raise ColumnNotFound(f"no column {name!r}", where="settings.group", expected=one_of(rows.columns, name))
+    codes = np.unique(as_text(rows.get_column(name)).astype(str), return_inverse=True)[1]
+    return np.asarray(codes, dtype=np.int64).ravel()
+
+
+def _event(request: TrainRequest, rows: pl.DataFrame) -> np.ndarray | None:
+    if request.task != "survival":
+        return None
+    name = request.settings.get("event")
+    if name is None:
+        raise InvalidValue(
+            "a survival task without an event column", where="settings.event", expected="a column of 0 and 1"
+        )
+    if name not in rows.columns:
+        raise ColumnNotFound(f"no column {name!r}", where="settings.event", expected=one_of(rows.columns, name))
+    values = as_float32(rows.get_column(name))
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise DataError(
+            "an event that is neither 0 nor 1", where=f"column {name!r}", expected="1 where it came, else 0"
+        )
+    return np.asarray(values.astype(bool))
+
+
+def check(request: TrainRequest) -> None:
+    """Check what can be checked before the rows are looked at; raises as `problem_of` does."""
     if request.task not in TASKS:
         raise InvalidValue(f"task {request.task!r}", expected=one_of(TASKS, request.task))
     for name in request.settings:
@@ -223,24 +348,13 @@ def _classes(request: TrainRequest, truth: np.ndarray) -> tuple[tuple[str, ...],
     return (next(name for name in names if name != positive), positive), positive
 
 
-def _standard(request: TrainRequest, truth: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    centre = float(np.average(truth, weights=weights))
-    scale = float(np.sqrt(np.average((truth - centre) ** 2, weights=weights)))
-    if len(truth) < 2 or not scale > 1e-12 * max(1.0, abs(centre)):
+def _not_constant(request: TrainRequest, truth: np.ndarray) -> None:
+    if len(truth) < 2 or not truth.std() > 1e-12 * max(1.0, abs(float(truth.mean()))):
         raise UnusableTarget(
             f"the target is constant: {truth[0]:.6g}",
             where=f"column {request.target!r}",
             expected="at least two values",
         )
-    return centre, scale
-
-
-def _honest(task: str) -> list[str]:
-    if task == "ranking":
-        return ["ranking is learnt pointwise: the prediction is the expected relevance, sorted within a query"]
-    if task == "forecasting":
-        return ["forecasting is learnt as a regression on the features given: no lags are made from the target"]
-    return []
 
 
 def _column(values: pl.Series) -> Column:
@@ -248,10 +362,8 @@ def _column(values: pl.Series) -> Column:
     if kind.is_nested() or kind == pl.Binary:
         raise DataError(f"a column of type {kind}", where=f"column {values.name!r}", expected="numbers, text or times")
     if kind in (pl.String, pl.Categorical, pl.Enum, pl.Object):
-        text = as_text(values).astype(str)
-        found, counts = np.unique(text, return_counts=True)
-        most = np.argsort(-counts, kind="stable")[:SCHEMA_LEVELS]
-        return Column(values.name, "string", levels=tuple(sorted(str(found[each]) for each in most if found[each])))
+        most = levels_of(as_text(values), most=SCHEMA_LEVELS)
+        return Column(values.name, "string", levels=tuple(sorted(each for each in most if each)))
     numbers = as_float32(values)
     finite = numbers[np.isfinite(numbers)]
     if not len(finite):
@@ -260,7 +372,7 @@ def _column(values: pl.Series) -> Column:
 
 
 def _monotone(request: TrainRequest, schema: ModelSchema) -> dict[str, int]:
-    asked = dict(request.settings.get("monotone") or {})
+    asked = {**monotone_signs(request.promises, schema), **dict(request.settings.get("monotone") or {})}
     if asked and request.task == "multiclass":
         raise InvalidValue("monotone constraints in a multiclass task", expected="a binary task or a regression")
     for name, sign in asked.items():
@@ -273,7 +385,7 @@ def _monotone(request: TrainRequest, schema: ModelSchema) -> dict[str, int]:
     return asked
 
 
-def _folds(request: TrainRequest, rows: pl.DataFrame, target: np.ndarray) -> tuple[tuple[Fold, ...], int]:
+def _folds(request: TrainRequest, rows: pl.DataFrame, target: np.ndarray) -> tuple[tuple[Fold, ...], str, int]:
     rng = np.random.default_rng(request.seed)
     n = rows.height
     count = whole(request.settings, "folds", 5 if n <= min(50_000, 5000 * request.budget_s) else 3, least=2)
@@ -285,14 +397,15 @@ def _folds(request: TrainRequest, rows: pl.DataFrame, target: np.ndarray) -> tup
             )
     if time is not None:
         made = expanding(as_float32(rows.get_column(time)).astype(np.float64), count)
-        return _usable(made, request, target), 1
+        return _usable(made, request, target), "time", 1
     if group is not None:
-        return _usable(grouped(as_text(rows.get_column(group)).astype(str), count, rng=rng), request, target), 1
-    codes = target if request.task in CLASSIFICATION else quantile_codes(target)
+        made = grouped(as_text(rows.get_column(group)).astype(str), count, rng=rng)
+        return _usable(made, request, target), "group", 1
+    codes = target if target.dtype.kind == "i" else quantile_codes(target)
     size = n * (len(np.unique(target)) if request.task == "multiclass" else 1)
     repeats = whole(request.settings, "repeats", 3 if size <= 500 else 2 if size <= 2000 else 1, least=1)
     made = [fold for _ in range(repeats) for fold in stratified(codes, min(count, n), rng=rng)]
-    return _usable(made, request, target), repeats
+    return _usable(made, request, target), "stratified", repeats
 
 
 def whole(settings: Mapping[str, Any], name: str, default: int, *, least: int) -> int:

@@ -1,23 +1,35 @@
-"""The search: configurations scored out of fold, the portfolio first, then TPE around the best, while time lasts."""
+"""The search: configurations scored out of fold, the portfolio first, then around the best, while time lasts."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.automl._answers import mean_and_error
-from holdfast.automl._bench import Bench
-from holdfast.automl._learners import Config, quiet
-from holdfast.automl._portfolio import DEFAULTS, from_point, portfolio, space, to_point
-from holdfast.automl._trial import Trial
+from holdfast.automl._portfolio import DEFAULTS, on, portfolio
+from holdfast.automl._runner import Rival, Runner
+from holdfast.automl._tpe import Sampler
 from holdfast.core.errors import TrainingFailed
 
+if TYPE_CHECKING:
+    from holdfast.automl._bench import Bench
+    from holdfast.automl._budget import Budget
+    from holdfast.automl._learners import Config
+    from holdfast.automl._trial import Trial
+
 #: Trials that a search makes at most, so that one with time to spare ends at the same place every time.
-MOST_TRIALS = 60
+MOST_TRIALS = 120
+#: Share of the time left that one trial may take.
+TRIAL_SHARE = 0.35
+#: Share of what the best gained over the constant, by which a learner's best may be worse and still be looked around.
+NEAR = 0.1
+#: Members whose refit the search leaves time for.
+REFITTED = 4
+#: Share of the budget that refits may be left, and seconds for judging and writing.
+MOST_REFIT_SHARE, LARGE_REFIT_SHARE = 0.35, 0.6
+WRITING_S = 0.6
 
 
 @dataclass(slots=True, eq=False)
@@ -28,155 +40,214 @@ class Search:
     ----------
     bench
         What configurations are fitted on.
-    end
-        `time.monotonic` by which the whole training is to be done.
-    budget_s
-        Seconds of the whole training.
+    runner
+        Where.
+    budget
+        What there is to spend.
+    learners
+        Learners that may be used.
     most
         Most trials.
     seed
         Seed of the sampler.
+    frugal
+        Whether a promise bounds size or latency: the search then looks along the whole front.
+    fair
+        Sensitive columns that promises name: the best configurations are also fitted with rows reweighed by them.
+    around
+        Whether to search around the best after the portfolio.
+    refits, whole_rows
+        Whether the best are fitted anew, and to how many rows: what time is left for.
+    make
+        Asked, once the defaults are known, for the feature set to go on with; None to stay with the plain one.
     progress
         Told the share of the budget spent and what is tried.
+    keep
+        Told of every trial: the record.
     """
 
     bench: Bench
-    end: float
-    budget_s: float
+    runner: Runner
+    budget: Budget
+    learners: tuple[str, ...]
     most: int
     seed: int
+    frugal: bool = False
+    fair: tuple[str, ...] = ()
+    around: bool = True
+    refits: bool = True
+    whole_rows: int = 0
+    make: Callable[[Search], str] | None = None
     progress: Callable[[float, str], None] | None = None
+    keep: Callable[[Trial], None] | None = None
+    known: dict[str, Trial] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    features: str = "plain"
+    _baseline: float | None = None
+    _begun: set[str] = field(default_factory=set)
 
-    def go(self, *, first: Config | None, linear: bool) -> list[Trial]:
-        """Every trial, in the order made.
+    def go(self, *, first: Sequence[Config] = ()) -> list[Trial]:
+        """Every trial, in the order they ended.
 
         Raises
         ------
         TrainingFailed
             If every configuration failed.
         """
-        queue = portfolio(n=self.bench.problem.n, linear=linear)
-        for config in ([first] if first else []) + queue:
-            if not self._room():
-                break
-            self._try(config)
-        if self._room() and any(trial.state == "done" for trial in self.trials):
-            self._tpe(linear=linear)
-        if self.trials and all(trial.state == "failed" for trial in self.trials):
+        queue = portfolio(n=self.bench.problem.n, learners=self.learners)
+        defaults = [config for config in queue if config.name in DEFAULTS]
+        rest = [config for config in queue if config.name not in DEFAULTS]
+        self.drain(iter([*first, *defaults]))
+        if self.make is not None and self._room():
+            self.features = self.make(self)
+        self.drain(on(config, self.features) for config in [*(defaults if self.features != "plain" else ()), *rest])
+        self.drain(self._reweighed())
+        if self.around and any(trial.state == "done" for trial in self.trials):
+            self._look_around()
+        if self.trials and all(trial.state in ("failed", "lost") for trial in self.trials):
+            reasons = sorted({trial.reason for trial in self.trials if trial.reason})
             raise TrainingFailed(
-                "every configuration failed", where="automl", expected="at least one that can be fitted"
+                f"every configuration failed: {'; '.join(reasons)[:300]}",
+                where="automl",
+                expected="at least one that can be fitted",
             )
         return self.trials
 
-    def deadline(self) -> float:
-        """Time that the search must leave: the longest refit so far, the judging, and the writing."""
+    def left(self) -> float:
+        """Seconds left for trials: less the refits of the best, the judging, and the writing."""
+        return self.budget.left_s - self.reserve()
+
+    def reserve(self) -> float:
+        """Seconds to leave for what comes after the search."""
+        if not self.refits:
+            # Fitted already, but the models of all folds are written.
+            return 2.0 * WRITING_S
         folds = max(1, len(self.bench.problem.folds))
-        refit = max((trial.seconds / folds for trial in self.trials if trial.state == "done"), default=0.0)
-        writing = 2e-5 * max((trial.leaves for trial in self.trials if trial.state == "done"), default=0)
-        return self.end - min(0.5 * self.budget_s, 1.5 * refit + writing + 0.08 * self.budget_s + 0.25)
+        done = sorted((trial for trial in self.trials if trial.state == "done"), key=lambda trial: trial.score or 0.0)
+        # All rows instead of a fold's share of them, and a little more.
+        more = max(1.0, self.whole_rows / self.bench.problem.n)
+        each = [1.3 * more * trial.seconds / folds for trial in done[: 2 * REFITTED]]
+        refit = sum(sorted(each, reverse=True)[:REFITTED])
+        share = MOST_REFIT_SHARE if more == 1.0 else LARGE_REFIT_SHARE
+        return min(refit, share * self.budget.seconds) + WRITING_S
+
+    def baseline(self) -> float:
+        """Mean loss of the constant answer."""
+        if self._baseline is None:
+            problem = self.bench.problem
+            sheet = problem.sheet(np.zeros((problem.n, 0), dtype=np.float32))
+            margin = np.tile(problem.objective.start(sheet), (problem.n, 1))
+            losses = problem.objective.losses(margin, sheet)
+            self._baseline = float(np.average(losses, weights=problem.weights))
+        return self._baseline
+
+    def drain(self, queue: Iterator[Config]) -> list[Trial]:
+        """Run the configurations of a queue while there is room; their trials."""
+        made: list[Trial] = []
+        waiting = True
+        while waiting or self.runner.busy:
+            while waiting and self.runner.busy < self.runner.slots:
+                config = next(queue, None) if self._room() else None
+                if config is None:
+                    waiting = False
+                elif repr(config.plain()) in self._begun:
+                    continue
+                elif self.bench.refuses(config) is None:
+                    known = self._begin(config)
+                    made += [known] if known is not None else []
+            if self.runner.busy:
+                made.append(self._record(self.runner.take()))
+        return made
+
+    def _begin(self, config: Config) -> Trial | None:
+        """Hand a configuration in; the trial itself where an earlier run has finished it."""
+        self._begun.add(repr(config.plain()))
+        known = self.known.pop(repr(config.plain()), None)
+        if known is not None:
+            return self._record(known)
+        self._say(config)
+        # What the others are measured against is never given up half way.
+        # Nor is one with other weights: the race is on plain losses, which it is not fitted to.
+        rival = None if config.name in DEFAULTS or config.weighting else self._rival()
+        self.runner.submit(config, allowance_s=self._allowance(config), rival=rival)
+        return None
+
+    def _allowance(self, config: Config) -> float:
+        """Seconds that a trial may take: its share of what is left, and no less than trials usually take."""
+        left = max(self.left(), 0.0)
+        if config.name in DEFAULTS:
+            return left
+        return min(left, max(TRIAL_SHARE * left, 2.0 * self._usual()))
+
+    def _usual(self) -> float:
+        return float(np.median([trial.seconds for trial in self.trials if trial.state == "done"] or [0.0]))
+
+    def _record(self, trial: Trial) -> Trial:
+        self.trials.append(trial)
+        if self.keep is not None:
+            self.keep(trial)
+        return trial
+
+    def _say(self, config: Config) -> None:
+        if self.progress is not None:
+            share = max(self.budget.spent_s / self.budget.seconds, len(self.trials) / self.most)
+            self.progress(min(0.95, max(0.0, share)), f"trial {len(self.trials) + 1}: {config.name}")
 
     def _room(self) -> bool:
-        # With less time than a cheap trial needs, one more would only be a worse copy of itself.
-        boosted = [trial.seconds for trial in self.trials if trial.state == "done" and trial.rounds is not None]
-        return len(self.trials) < self.most and self.deadline() - time.monotonic() > 0.3 * min(boosted, default=0.0)
+        if len(self.trials) + self.runner.busy >= self.most:
+            return False
+        # What a trial usually takes: with less, a fit would be cut to a few rounds and say nothing.
+        return self.left() > 0.8 * self._usual()
 
-    def _try(self, config: Config) -> Trial:
-        if self.progress is not None:
-            spent = 1.0 - (self.end - time.monotonic()) / self.budget_s
-            share = max(spent, len(self.trials) / self.most)
-            self.progress(min(0.95, max(0.0, share)), f"trial {len(self.trials) + 1}: {config.name}")
-        try:
-            # What the others are measured against is never given up half way.
-            hopeless = _never if config.name in DEFAULTS else self._hopeless
-            trial = self.bench.run(config, deadline=self.deadline(), hopeless=hopeless)
-        except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
-            # A configuration that cannot be fitted (a singular matrix, say) is a trial that failed, on the record.
-            trial = Trial(replace(config, params={**config.params, "reason": str(error)[:200]}), "failed")
-        self.trials.append(trial)
-        return trial
+    def _rival(self) -> Rival | None:
+        best = self.best()
+        return None if best is None or best.raw is None else Rival(best.raw, self.baseline())
 
     def best(self) -> Trial | None:
         """Find the trial with the least loss so far."""
         done = [trial for trial in self.trials if trial.score is not None]
         return min(done, key=lambda trial: trial.score or 0.0) if done else None
 
-    def _hopeless(self, rows: np.ndarray) -> bool:
-        # Racing (Maron & Moore 1994): given up when worse than the best by more than two paired standard errors.
-        done = [trial for trial in self.trials if trial.raw is not None]
-        if not done:
-            return False
-        best = min((np.asarray(trial.raw) for trial in done), key=lambda raw: float(np.nanmean(raw)))
-        seen = np.isfinite(rows) & np.isfinite(best)
-        if seen.sum() < 20:
-            return False
-        worse, error = mean_and_error(rows[seen] - best[seen], self.bench.problem.weights[seen])
-        return worse > 2.0 * error
-
-    def _tpe(self, *, linear: bool) -> None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with quiet():
-            sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=5, n_ei_candidates=24)
-            study = optuna.create_study(direction="minimize", sampler=sampler)
-            for trial in list(self.trials):
-                self._tell_known(study, trial, linear=linear)
-            while self._room():
-                asked = study.ask()
-                point = _suggest(asked, linear=linear)
-                trial = self._try(from_point(point, index=len(self.trials) + 1))
-                for step, value in enumerate(trial.steps):
-                    asked.report(value, step)
-                states = optuna.trial.TrialState
-                if trial.state == "done":
-                    study.tell(asked, trial.score)
-                else:
-                    study.tell(asked, state=states.PRUNED if trial.state == "pruned" else states.FAIL)
-
-    def _tell_known(self, study: Any, trial: Trial, *, linear: bool) -> None:
-        import optuna
-
-        point = to_point(trial.config, linear=linear) if trial.state == "done" else None
-        if point is None:
+    def _reweighed(self) -> Iterator[Config]:
+        if not self.fair:
             return
-        ranges = _distributions(point, linear=linear)
-        study.add_trial(optuna.trial.create_trial(params=point, distributions=ranges, value=trial.score))
+        done = sorted((trial for trial in self.trials if trial.score is not None), key=lambda trial: trial.score or 0.0)
+        named = ",".join(self.fair)
+        for trial in done[:2]:
+            config = trial.config
+            yield replace(config, name=f"{config.name}, reweighed by {named}", weighting=f"fair:{named}")
+
+    def _promising(self) -> list[str]:
+        """Learners whose best trial is near the best of all: it is not worth while to look around the others."""
+        best = self.best()
+        if best is None or best.score is None:
+            return list(self.learners)
+        edge = best.score + NEAR * max(self.baseline() - best.score, 0.0)
+        near = {trial.config.learner for trial in self.trials if trial.score is not None and trial.score <= edge}
+        return [name for name in self.learners if name in near]
+
+    def _look_around(self) -> None:
+        if not self._room():
+            return
+        sampler = Sampler(self._promising(), features=self.features, seed=self.seed, frugal=self.frugal)
+        for trial in self.trials:
+            if trial.config.features == self.features:
+                sampler.learn(trial)
+
+        def proposals() -> Iterator[Config]:
+            while True:
+                yield sampler.propose(len(self.trials) + self.runner.busy + 1)
+
+        queue = proposals()
+        while self._room() or self.runner.busy:
+            while self.runner.busy < self.runner.slots and self._room():
+                known = self._begin(next(queue))
+                if known is not None:
+                    sampler.learn(known)
+            if self.runner.busy:
+                sampler.learn(self._record(self.runner.take()))
 
 
-def _never(rows: np.ndarray) -> bool:
-    del rows
-    return False
-
-
-def _suggest(asked: Any, *, linear: bool) -> dict[str, Any]:
-    ranges = space(linear=linear)
-    point: dict[str, Any] = {}
-    learner = "lightgbm"
-    if linear:
-        learner = point["learner"] = asked.suggest_categorical("learner", sorted(ranges))
-    for name, edges in ranges[learner].items():
-        if len(edges) == 2:
-            point[name] = asked.suggest_categorical(name, list(edges))
-        elif isinstance(edges[0], int):
-            point[name] = asked.suggest_int(name, edges[0], edges[1], log=edges[2])
-        else:
-            point[name] = asked.suggest_float(name, edges[0], edges[1], log=edges[2])
-    return point
-
-
-def _distributions(point: Mapping[str, Any], *, linear: bool) -> dict[str, Any]:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    ranges = space(linear=linear)
-    made: dict[str, Any] = {}
-    if linear:
-        made["learner"] = CategoricalDistribution(sorted(ranges))
-    for name, edges in ranges[point.get("learner", "lightgbm")].items():
-        if len(edges) == 2:
-            made[name] = CategoricalDistribution(list(edges))
-        elif isinstance(edges[0], int):
-            made[name] = IntDistribution(edges[0], edges[1], log=edges[2])
-        else:
-            made[name] = FloatDistribution(edges[0], edges[1], log=edges[2])
-    return made
+def told(trials: Sequence[Trial]) -> tuple[dict[str, Any], ...]:
+    """Plain data of trials."""
+    return tuple(trial.plain() for trial in trials)

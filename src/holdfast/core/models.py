@@ -10,7 +10,7 @@ from typing import Any
 from holdfast.core.digests import digest_of, is_digest, plain
 from holdfast.core.errors import InvalidValue, one_of
 
-TASKS = ("binary", "multiclass", "regression", "ranking", "forecasting")
+TASKS = ("binary", "multiclass", "regression", "ranking", "forecasting", "quantile", "count", "survival")
 CLASSIFICATION = ("binary", "multiclass")
 ROLES = ("champion", "canary", "shadow")
 

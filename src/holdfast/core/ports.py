@@ -46,13 +46,19 @@ class TrainRequest:
     settings
         Plain data from the contract, or from the remedy that asks for the training.
     budget_s
-        Seconds of wall time.
+        Seconds to spend, on the clock below.
+    clock
+        ``wall``, or ``cpu``: processor seconds of the process and its workers.
+    spent_s
+        Seconds of the budget that were spent before the trainer was called.
     seed
         Seed of everything random.
     folder
         Empty folder for the files of the model.
     warm_start
         Parameters of the model that this one follows.
+    trials
+        Folder where finished trials are kept, so that a search that was killed carries on; None to keep none.
     weights
         Shape (n,) float64, positive: weight of each training row; None for equal weights.
     progress
@@ -71,8 +77,11 @@ class TrainRequest:
     promises: tuple[Promise, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     budget_s: float = 60.0
+    clock: str = "wall"
+    spent_s: float = 0.0
     seed: int = 0
     warm_start: Mapping[str, Any] | None = None
+    trials: Path | None = None
     weights: np.ndarray | None = None
     progress: Progress | None = None
 
@@ -95,6 +104,8 @@ class Trained:
         Plain data of each configuration that was tried: name, parameters, score, seconds, state.
     notes
         Sentences for a person.
+    report
+        Plain data of how the model was found; empty where a trainer has nothing to tell.
     """
 
     schema: ModelSchema
@@ -103,6 +114,7 @@ class Trained:
     original: np.ndarray
     trials: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -1,11 +1,12 @@
-"""The use-cases of a table that belongs to no project yet: profile, check, clean, anomalies, label errors, compare.
+"""The use-cases of a table that belongs to no project yet: profile, check, clean, anomalies, train, predict, ...
 
-These functions are the SDK of data quality; the commands of the same names call them. `Project` does the same for the
-data of a contract, with a journal.
+These functions are the SDK of tables; the commands of the same names call them. `Project` does the same for the data
+and the model of a contract, with a journal.
 """
 
 from __future__ import annotations
 
+from holdfast.data._predict import Predicted, predict
 from holdfast.data._tables import (
     anomalies,
     check,
@@ -19,8 +20,11 @@ from holdfast.data._tables import (
     row_anomalies,
     undo,
 )
+from holdfast.data._train import TrainedTable, train
 
 __all__ = [
+    "Predicted",
+    "TrainedTable",
     "anomalies",
     "check",
     "check_all",
@@ -28,8 +32,10 @@ __all__ = [
     "clean",
     "import_checks",
     "label_errors",
+    "predict",
     "profile",
     "read",
     "row_anomalies",
+    "train",
     "undo",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from holdfast.core.models import ModelSchema
 
 FILE = "contributions.json"
+_BOOSTER = re.compile(r"booster(-[0-9]{1,3})?\.txt")
 
 
 def exact(folder: Path, schema: ModelSchema, rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -37,24 +39,41 @@ def exact(folder: Path, schema: ModelSchema, rows: pl.DataFrame) -> tuple[np.nda
     from holdfast.serve.models import onnx_predict
 
     told = _read(folder)
-    encoded = onnx_predict(folder / "encoder.onnx", to_tensors(rows, schema))["encoded"]
-    if encoded.shape[1] != len(told["columns"]):
+    encoded = onnx_predict(folder / "encoder.onnx", to_tensors(rows, schema))
+    scale, offset = float(told["scale"]), float(told["offset"])
+    if told["kind"] != "sum":
+        values, base, margin = _part(told, told["columns"], folder, encoded["encoded"], schema)
+        return values * scale, base * scale + offset, margin * scale + offset
+    total: tuple[Any, Any, Any] = (0.0, 0.0, 0.0)
+    for part in told["parts"]:
+        at, weight = int(part["encoding"]), float(part["weight"])
+        matrix = encoded["encoded" if at == 0 else f"encoded_{at}"]
+        one = _part(part, told["encodings"][at]["columns"], folder, matrix, schema)
+        total = (total[0] + weight * one[0], total[1] + weight * one[1], total[2] + weight * one[2])
+    values, base, margin = (np.asarray(each) for each in total)
+    return values * scale, base * scale + offset, margin * scale + offset
+
+
+def _part(
+    told: Mapping[str, Any], columns: list[Any], folder: Path, encoded: np.ndarray, schema: ModelSchema
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contributions of source columns, base and margin of one fitted model, before any line."""
+    if encoded.shape[1] != len(columns):
         raise UnreadableData(
-            f"{len(told['columns'])} columns for {encoded.shape[1]} encoded features",
-            where=FILE,
-            expected="one for each",
+            f"{len(columns)} columns for {encoded.shape[1]} encoded features", where=FILE, expected="one for each"
         )
     parts = _linear if told["kind"] == "linear" else _boosted
     values, base, margin = parts(told, folder, encoded)
-    scale, offset = float(told["scale"]), float(told["offset"])
-    return _summed(values, told["columns"], schema) * scale, base * scale + offset, margin * scale + offset
+    return _summed(values, columns, schema), base, margin
 
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
         told = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        if told["kind"] not in ("linear", "lightgbm"):
-            raise UnreadableData(f"contributions of kind {told['kind']!r}", where=FILE, expected="linear or lightgbm")
+        kinds = [told["kind"]] if told["kind"] != "sum" else [each["kind"] for each in told["parts"]]
+        for kind in kinds:
+            if kind not in ("linear", "lightgbm"):
+                raise UnreadableData(f"contributions of kind {kind!r}", where=FILE, expected="linear or lightgbm")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableData(
             f"no contributions can be read: {error}", where=FILE, expected="what the trainer wrote"
@@ -74,8 +93,11 @@ def _linear(told: Mapping[str, Any], folder: Path, encoded: np.ndarray) -> tuple
 def _boosted(told: Mapping[str, Any], folder: Path, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     import lightgbm as lgb
 
-    # A name from a file never becomes a path: the booster has one name.
-    booster = lgb.Booster(model_str=(folder / "booster.txt").read_text(encoding="utf-8"))
+    # A name from a file never becomes a path: a booster has one name, or a number in it.
+    name = str(told.get("file", "booster.txt"))
+    if not _BOOSTER.fullmatch(name):
+        raise UnreadableData(f"a booster in {name!r}", where=FILE, expected="booster.txt, or booster-0.txt and so on")
+    booster = lgb.Booster(model_str=(folder / name).read_text(encoding="utf-8"))
     outputs, width = int(told["outputs"]), encoded.shape[1]
     if not len(encoded):
         return np.zeros((0, width, outputs)), np.zeros(outputs), np.zeros((0, outputs))
@@ -85,12 +107,15 @@ def _boosted(told: Mapping[str, Any], folder: Path, encoded: np.ndarray) -> tupl
     return whole[:, :-1, :], whole[0, -1, :], margin.reshape(len(encoded), outputs)
 
 
-def _summed(values: np.ndarray, columns: list[str], schema: ModelSchema) -> np.ndarray:
+def _summed(values: np.ndarray, columns: list[Any], schema: ModelSchema) -> np.ndarray:
+    """Sum over the encoded features of each column; one that is made of several columns is shared out equally."""
     places = {name: index for index, name in enumerate(schema.names)}
-    unknown = [name for name in columns if name not in places]
-    if unknown:
-        raise UnreadableData(f"column {unknown[0]!r} is not the model's", where=FILE, expected="columns of the schema")
     made = np.zeros((values.shape[0], len(places), values.shape[2]))
-    for feature, name in enumerate(columns):
-        made[:, places[name], :] += values[:, feature, :]
+    for feature, told in enumerate(columns):
+        names = [told] if isinstance(told, str) else list(told)
+        unknown = [name for name in names if name not in places]
+        if unknown or not names:
+            raise UnreadableData(f"column {told!r} is not the model's", where=FILE, expected="columns of the schema")
+        for name in names:
+            made[:, places[name], :] += values[:, feature, :] / len(names)
     return made

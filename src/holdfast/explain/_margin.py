@@ -9,12 +9,15 @@ import numpy as np
 if TYPE_CHECKING:
     from holdfast.core.models import ModelSchema
 
+#: Tasks whose prediction is the exponential of the margin.
+_EXPONENTIAL = ("count", "survival")
 #: Probabilities are taken this far from 0 and 1: 32 bits say no more.
 EDGE = 1e-7
 
 
 def margin_of(score: np.ndarray, schema: ModelSchema) -> np.ndarray:
-    """Margin of answers: logit of the positive class, centred logarithms of several classes, or the prediction itself.
+    """Margin of answers: logit of the positive class, centred logarithms of several classes, the prediction itself, or
+    its logarithm (counts and times).
 
     Parameters
     ----------
@@ -35,7 +38,8 @@ def margin_of(score: np.ndarray, schema: ModelSchema) -> np.ndarray:
     if schema.task == "multiclass":
         logs = np.log(np.clip(score.astype(np.float64), EDGE, 1.0))
         return np.asarray(logs - logs.mean(axis=1, keepdims=True))
-    return score.astype(np.float64).reshape(-1, 1)
+    wide = score.astype(np.float64).reshape(-1, 1)
+    return np.log(np.maximum(wide, np.finfo(np.float32).tiny)) if schema.task in _EXPONENTIAL else wide
 
 
 def answer_of(margin: np.ndarray, schema: ModelSchema) -> np.ndarray:
@@ -49,4 +53,4 @@ def answer_of(margin: np.ndarray, schema: ModelSchema) -> np.ndarray:
     if schema.task == "multiclass":
         raised = np.exp(margin - margin.max(axis=1, keepdims=True))
         return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-    return margin[:, 0]
+    return np.asarray(np.exp(margin[:, 0])) if schema.task in _EXPONENTIAL else margin[:, 0]

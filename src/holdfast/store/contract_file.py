@@ -33,7 +33,7 @@ class _Model(_Part):
     """What the model is for."""
 
     name: str = Field(pattern=_NAME, description="Name of the model: letters, digits, - and _.")
-    task: Literal["binary", "multiclass", "regression", "ranking", "forecasting"]
+    task: Literal["binary", "multiclass", "regression", "ranking", "forecasting", "quantile", "count", "survival"]
     target: str = Field(min_length=1, description="Column that the model predicts.")
     positive: str | int | float | bool | None = Field(None, description="Positive class of a binary task.")
 

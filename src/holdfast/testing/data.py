@@ -29,7 +29,12 @@ TARGETS = {
     "regression": "cost",
     "ranking": "relevance",
     "forecasting": "cost",
+    "quantile": "cost",
+    "count": "visits",
+    "survival": "cost",
 }
+#: Column that says of a survival whether the event came.
+EVENT = "smoker"
 CLASSES = {"binary": ("no", "yes"), "multiclass": ("high", "low", "middle")}
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -231,20 +236,23 @@ def tiny_request(
     InvalidValue
         If there is no such task.
     """
+    columns = (*FEATURES, TARGETS[_task(task)], *((EVENT,) if task == "survival" else ()))
     given: dict[str, Any] = {
-        "rows": tiny_rows(seed=seed).select(*FEATURES, TARGETS[_task(task)]),
+        "rows": tiny_rows(seed=seed).select(*columns),
         "dataset": "d" * 64,
         "task": task,
         "target": TARGETS[task],
         "features": FEATURES,
-        "holdout": tiny_rows(60, seed=seed + 1).select(*FEATURES, TARGETS[task]),
+        "holdout": tiny_rows(60, seed=seed + 1).select(*columns),
         "folder": folder,
         "positive": "yes" if task == "binary" else None,
         "sensitive": ("sex",),
         "budget_s": budget_s,
+        "settings": {"event": EVENT} if task == "survival" else {},
         "seed": seed,
     }
-    return TrainRequest(**{**given, **changes})
+    settings = {**given["settings"], **changes.pop("settings", {})}
+    return TrainRequest(**{**given, **changes, "settings": settings})
 
 
 def tiny_context(

@@ -71,7 +71,8 @@ class Onnx:
         schema = folder / "schema.json"
         schema.write_bytes(canonical_json(plain(model.schema)))
         files = {"model.onnx": path, "schema.json": schema}
-        for name in BESIDE:
+        boosters = sorted(each.name for each in source.glob("booster-*.txt"))
+        for name in (*BESIDE, *boosters):
             if (source / name).is_file():
                 files[name] = folder / name
                 shutil.copyfile(source / name, files[name])

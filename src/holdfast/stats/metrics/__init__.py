@@ -10,7 +10,9 @@ decisions        accuracy, balanced_accuracy, error_rate, f1, false_negative_rat
                  precision, recall, selection_rate, specificity
 scores           average_precision, roc_auc
 probabilities    brier, calibration_slope, ece, log_loss
-numbers          coverage, mae, mape, pinball, r2, rmse, smape
+numbers          coverage, mae, mape, pinball, quantile_coverage, r2, rmse, smape
+counts           poisson_deviance
+times to events  concordance
 rankings         mean_average_precision, mrr, ndcg, precision_at_k
 forecasts        bias, mase, rmsse, wape
 ===============  =======================================================================================
@@ -30,11 +32,13 @@ from holdfast.stats.metrics.classification import (
     selection_rate,
     specificity,
 )
+from holdfast.stats.metrics.counts import poisson_deviance, quantile_coverage
 from holdfast.stats.metrics.discrimination import average_precision, roc_auc
 from holdfast.stats.metrics.forecasting import bias, mase, rmsse, wape
 from holdfast.stats.metrics.probability import brier, calibration_slope, ece, log_loss
 from holdfast.stats.metrics.ranking import mean_average_precision, mrr, ndcg, precision_at_k
 from holdfast.stats.metrics.regression import coverage, mae, mape, pinball, r2, rmse, smape
+from holdfast.stats.metrics.survival import concordance
 
 __all__ = [
     "accuracy",
@@ -43,6 +47,7 @@ __all__ = [
     "bias",
     "brier",
     "calibration_slope",
+    "concordance",
     "coverage",
     "ece",
     "error_rate",
@@ -58,8 +63,10 @@ __all__ = [
     "mrr",
     "ndcg",
     "pinball",
+    "poisson_deviance",
     "precision",
     "precision_at_k",
+    "quantile_coverage",
     "r2",
     "recall",
     "rmse",

@@ -1,0 +1,142 @@
+"""Making features: what is proposed, what it brings out of fold, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from holdfast.automl._bench import FeatureSet
+from holdfast.automl._features.accept import Verdict, judge, order, worse
+from holdfast.automl._features.proposals import Proposal, propose
+from holdfast.automl._portfolio import on
+from holdfast.core.errors import HoldfastError
+
+if TYPE_CHECKING:
+    from holdfast.automl._learners import Config
+    from holdfast.automl._search import Search
+    from holdfast.automl._trial import Trial
+
+#: Share of the budget that the proposals may be tried in.
+SHARE = 0.2
+#: Cost from which a proposal is tried with a linear model: so many columns are slow to grow trees on.
+WIDE = 10.0
+#: Name of the set that is kept.
+MADE = "made"
+
+
+@dataclass(slots=True, eq=False)
+class Making:
+    """Tries proposals in a search, once its defaults are known.
+
+    Parameters
+    ----------
+    vectors
+        Path of a file of word vectors, or None.
+    without
+        Columns that are left out of every set.
+    verdicts
+        What each proposal brought, filled as it goes.
+    """
+
+    vectors: str | None = None
+    without: tuple[str, ...] = ()
+    proposals: dict[str, Proposal] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+
+    def __call__(self, search: Search) -> str:
+        """Name of the feature set to go on with."""
+        bases = {trial.config.learner: trial for trial in search.trials if trial.rows is not None}
+        rng = np.random.default_rng(search.seed)
+        found = propose(search.bench.table(), dates=search.bench.problem.dates, vectors=self.vectors, rng=rng)
+        self.proposals = {each.name: each for each in found}
+        tried = self._try(search, bases)
+        self._judge(search, bases, tried)
+        costs = {name: each.cost for name, each in self.proposals.items()}
+        self.kept = order(costs, self.verdicts)
+        if not self.kept:
+            return "plain"
+        return self._joined(search, bases, tried)
+
+    def _try(self, search: Search, bases: Mapping[str, Trial]) -> dict[str, Trial]:
+        end = search.budget.spent_s + SHARE * search.budget.seconds
+        names: dict[str, str] = {}
+
+        def queue() -> Iterator[Config]:
+            for name, proposal in self.proposals.items():
+                base = _base(proposal, bases)
+                if base is None or search.budget.spent_s > end:
+                    continue
+                search.runner.offer(name, FeatureSet(proposal.recipes, self.without))
+                config = on(base.config, name)
+                names[config.name] = name
+                yield config
+
+        trials = search.drain(queue())
+        # One that had no time for the rounds of its base cannot be held against it.
+        whole = [trial for trial in trials if trial.rows is not None and trial.rounds == _rounds(trial, bases)]
+        return {names[trial.config.name]: trial for trial in whole}
+
+    def _judge(self, search: Search, bases: Mapping[str, Trial], tried: Mapping[str, Trial]) -> None:
+        weights = search.bench.problem.weights
+        # Those with one base are judged together: what they share is their base.
+        for learner, base in bases.items():
+            losses = {name: trial.rows for name, trial in tried.items() if trial.config.learner == learner}
+            if losses and base.rows is not None:
+                kept = {name: rows for name, rows in losses.items() if rows is not None}
+                self.verdicts |= judge(kept, base.rows, weights, tried=len(tried))
+
+    def _joined(self, search: Search, bases: Mapping[str, Trial], tried: Mapping[str, Trial]) -> str:
+        """Join what was kept; where that is worse than the best alone, the best alone is taken."""
+        recipes = tuple(recipe for name in self.kept for recipe in self.proposals[name].recipes)
+        unique = tuple({repr(each): each for each in recipes}.values())
+        search.runner.offer(MADE, FeatureSet(unique, self.without))
+        first = tried[max(self.kept, key=lambda name: self.verdicts[name].gain)]
+        if len(self.kept) == 1:
+            return first.config.features
+        base = bases[first.config.learner]
+        made = search.drain(iter([on(base.config, MADE)]))
+        weights = search.bench.problem.weights
+        if not made or made[0].rows is None or first.rows is None or worse(made[0].rows, first.rows, weights):
+            self.kept = (first.config.features,)
+            return first.config.features
+        return MADE
+
+    def told(self, search: Search) -> list[dict[str, Any]]:
+        """Plain data of what was tried: recipes, names, gain, and whether it was kept."""
+        made = []
+        for name, verdict in self.verdicts.items():
+            for recipe in self.proposals[name].recipes:
+                made.append(
+                    {
+                        "proposal": name,
+                        "recipe": recipe.plain(),
+                        "names": _names(search, name, repr(recipe)),
+                        "gain": verdict.gain,
+                        "error": verdict.error,
+                        "kept": name in self.kept,
+                        "why": self.proposals[name].why,
+                    }
+                )
+        return made
+
+
+def _names(search: Search, features: str, recipe: str) -> list[str]:
+    try:
+        blocks = search.bench.blocks(features)
+    except HoldfastError:
+        return []
+    return [name for block in blocks if repr(block.recipe) == recipe for name in block.names[:50]]
+
+
+def _rounds(trial: Trial, bases: Mapping[str, Trial]) -> int | None:
+    return bases[trial.config.learner].rounds
+
+
+def _base(proposal: Proposal, bases: Mapping[str, Trial]) -> Trial | None:
+    if proposal.cost >= WIDE:
+        return bases.get("linear") or bases.get("lightgbm")
+    return bases.get("lightgbm") or bases.get("linear")
