@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ from queue import Queue
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import automl_peers
-from automl_cells import DEFAULTS, OURS, Cell, measure
+from automl_cells import DEFAULTS, OURS, Cell, ended, measure
 from automl_figures import figures, tell
 from automl_scaling import scaling
 from automl_sets import ALL, SETS
@@ -139,6 +140,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Run and tell."""
     given = arguments()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, ended)
     if given.scaling:
         scaling(given)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ DEFAULTS = ("lightgbm", "histgb")
 #: What a cell may take beside its budget: imports, encoding, a late last fit; a little for each row.
 SLACK_S, SLACK_ROW_S = 240.0, 0.0006
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "LOKY_MAX_CPU_COUNT")
+#: Engines that run now; each leads a group of its own.
+RUNNING: set[int] = set()
 #: Puts itself on one core, then becomes the engine.
 ON_CORE = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execv(sys.argv[2], sys.argv[2:])"
 
@@ -116,6 +119,7 @@ def run(words: list[str], *, cwd: Path, limit_s: float, core: int | None, env: d
             words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
             env=os.environ | threads | (env or {}),
         )  # fmt: skip
+        RUNNING.add(process.pid)
         code = None
         while True:
             pid, status, spent = os.wait4(process.pid, os.WNOHANG)
@@ -127,6 +131,7 @@ def run(words: list[str], *, cwd: Path, limit_s: float, core: int | None, env: d
                 _, _, spent = os.wait4(process.pid, 0)
                 break
             time.sleep(0.02)
+        RUNNING.discard(process.pid)
         process.returncode = -1 if code is None else code
         texts = []
         for each in (out, err):
@@ -140,6 +145,14 @@ def run(words: list[str], *, cwd: Path, limit_s: float, core: int | None, env: d
             texts[0],
             texts[1],
         )
+
+
+def ended(number: int, _frame: Any) -> None:
+    """End every engine with its group, then this process: what a signal to stop asks for."""
+    for pid in list(RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    os._exit(128 + number)
 
 
 def why(ran: Ran) -> str:

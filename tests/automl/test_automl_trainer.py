@@ -95,7 +95,7 @@ def test_several_classes_are_answered_in_the_schema_s_order(ask, toy) -> None:
 
 
 def test_a_regression_predicts_in_the_target_s_unit(ask, toy) -> None:
-    rows = toy.with_columns(y=1000.0 + 50.0 * pl.col("a"))
+    rows = toy.with_columns(y=1000.0 + 50.0 * pl.col("a") + pl.col("noise"))
     request = ask(rows, task="regression")
     trained = AutoML().train(request)
     found = answers(trained, request.holdout)

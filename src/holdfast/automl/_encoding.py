@@ -30,7 +30,8 @@ LINEAR_COUNT = 5
 #: Skewness from which a linear model sees the inverse hyperbolic sine of a number.
 SKEWED = 2.0
 
-KINDS = ("tree", "linear")
+#: Kinds of made features that read text, and the rows that they are made for at a time.
+TEXTS, TEXT_BATCH = ("text", "hashed", "statistics", "embedded"), 2048
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,7 +295,10 @@ def raw_of(
     name = made.concat([each.nodes(made) for each in blocks])
     width = sum(len(each.names) for each in blocks)
     output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])
-    (found,) = run(made.model(inputs(schema), [output], name="holdfast-features").SerializeToString(), tensors)
+    # A batch's tokens are as wide as its longest text.
+    batch = TEXT_BATCH if any(each.recipe.kind in TEXTS for each in blocks) else 65_536
+    graph_ = made.model(inputs(schema), [output], name="holdfast-features").SerializeToString()
+    (found,) = run(graph_, tensors, batch=batch)
     return np.ascontiguousarray(np.concatenate([plain, found], axis=1), dtype=np.float32)
 
 

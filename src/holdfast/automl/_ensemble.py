@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 POOL = 25
 #: Steps of the greedy selection: a weight is a multiple of their inverse.
 STEPS = 24
-#: Share of the first choice's gain that a further member must bring to be worth its place in the graph.
-WORTH = 0.02
 #: Steps without a lower loss before the selection ends.
 PATIENCE = 6
-#: Members whose weight is below this are left out.
+#: Rows that stacked weights need, and the pull towards equal ones.
+LEAST_ROWS, PULL = 20, 1e-3
+#: Members whose share of the weights is below this are not shipped.
 LEAST_WEIGHT = 0.04
 
 
@@ -121,10 +121,22 @@ def pool(trials: Sequence[Trial], *, most: int = POOL) -> list[Trial]:
 def greedy(
     problem: Problem, trials: Sequence[Trial], *, members: int, steps: int = STEPS, calibrate: bool = True
 ) -> Ensemble | None:
-    """Select greedily, with replacement, from the best trial on: the margin that lowers the mean loss most, each step.
+    """Select greedily, with replacement, from the best margin on: the one that lowers the mean loss most, each step.
 
-    A further member is taken only while there are fewer than `members` and it brings at least `WORTH` of what the
-    ensemble has gained over the constant's... its own first member's loss.
+    What was best on the way is taken, so it is never worse on these rows than the best alone; of equal ones the first.
+
+    Parameters
+    ----------
+    problem
+        What was learnt from.
+    trials
+        Trials to choose from.
+    members
+        Most members.
+    steps
+        Most steps; a weight is a multiple of the inverse of their number.
+    calibrate
+        Whether a line is laid over the sum.
 
     Returns
     -------
@@ -145,9 +157,11 @@ def greedy(
     def loss(margin: np.ndarray) -> float:
         return float(np.average(problem.losses(margin, index), weights=weights))
 
+    # Not the first of the pool: a trial's score is the mean loss over repeats, not that of its mean margin.
+    best, first = min((loss(margin), each) for each, margin in enumerate(margins))
     counts = np.zeros(len(found), dtype=int)
-    counts[0] = 1
-    total, best = margins[0].copy(), loss(margins[0])
+    counts[first] = 1
+    total = margins[first].copy()
     kept, kept_loss, since = counts.copy(), best, 0
     for step in range(1, steps):
         chosen = np.flatnonzero(counts)
@@ -160,54 +174,64 @@ def greedy(
             kept, kept_loss, since = counts.copy(), value, step
         elif step - since >= PATIENCE:
             break
-    weighed = [
-        (found[each], kept[each] / kept.sum())
-        for each in np.flatnonzero(kept)
-        if kept[each] / kept.sum() >= LEAST_WEIGHT
-    ]
-    scale = sum(weight for _, weight in weighed)
+    chosen = np.flatnonzero(kept)
     return ensemble_of(
         problem,
-        [trial for trial, _ in weighed],
-        [float(weight / scale) for _, weight in weighed],
-        how="greedy" if len(weighed) > 1 else "single",
-        calibrate=calibrate and len(weighed) > 1,
+        [found[each] for each in chosen],
+        [float(kept[each] / kept.sum()) for each in chosen],
+        how="greedy" if len(chosen) > 1 else "single",
+        calibrate=calibrate and len(chosen) > 1,
     )
 
 
 def stacked(problem: Problem, trials: Sequence[Trial], *, calibrate: bool = True) -> Ensemble | None:
-    """Weights, none negative, of the least mean loss for given members (of a greedy selection); None for fewer than two.
+    """Weights, none negative, of the least mean loss for given members of a greedy selection; None for fewer than two.
 
     Fitted to the folds in turn, each fold's weights on the other folds' rows, the mean of them taken: weights that were
-    fitted to all rows at once would be judged on the rows they came from.
+    fitted to all rows at once would be judged on the rows they came from. Members whose share of the weights is below
+    `LEAST_WEIGHT` are left out, and the others weighed anew.
     """
+    left = list(trials)
+    while len(left) > 1:
+        weights = _stacked(problem, np.stack([calibrated(trial) for trial in left]))
+        if weights is None:
+            return None
+        worth = weights >= LEAST_WEIGHT * weights.sum()
+        if worth.all():
+            return ensemble_of(problem, left, [float(each) for each in weights], how="stacked", calibrate=calibrate)
+        left = [trial for trial, kept in zip(left, worth, strict=True) if kept]
+    return None
+
+
+def _stacked(problem: Problem, margins: np.ndarray) -> np.ndarray | None:
+    """Weights (members,) for margins (members, n, outputs); None where there are too few rows, or all weights are 0."""
     from scipy.optimize import minimize
 
-    if len(trials) < 2:
-        return None
-    margins = np.stack([calibrated(trial) for trial in trials])
     seen = np.isfinite(margins).all(axis=(0, 2))
+    start = np.full(len(margins), 1.0 / len(margins))
     found = []
     for fold in problem.folds[: max(1, len(problem.folds) // max(1, problem.repeats))]:
         inside = seen.copy()
         inside[fold.held] = False
         index = np.flatnonzero(inside)
-        if len(index) < 20:
+        if len(index) < LEAST_ROWS:
             continue
-        weights = problem.weights[index]
+        weights, part = problem.weights[index], margins[:, index]
+        least = abs(float(np.average(problem.losses(part.mean(axis=0), index), weights=weights)))
 
-        def loss(point: np.ndarray, index: np.ndarray = index, weights: np.ndarray = weights) -> float:
-            made = np.tensordot(point, margins[:, index], axes=1)
-            # A breath of pull towards equal weights: they are what is best when nothing is known.
-            pull = 1e-3 * float(((point - 1.0 / len(point)) ** 2).sum())
-            return float(np.average(problem.losses(made, index), weights=weights)) * (1.0 + pull)
+        def loss(
+            point: np.ndarray,
+            index: np.ndarray = index,
+            weights: np.ndarray = weights,
+            part: np.ndarray = part,
+            least: float = least,
+        ) -> float:
+            made = float(np.average(problem.losses(np.tensordot(point, part, axes=1), index), weights=weights))
+            # A breath of pull towards equal weights: they are what is best when nothing is known. (In the unit of the
+            # loss, which may be negative.)
+            return made + PULL * least * float(((point - start) ** 2).sum())
 
-        start = np.full(len(trials), 1.0 / len(trials))
-        bounds = [(0.0, 1.5)] * len(trials)
+        bounds = [(0.0, 1.5)] * len(start)
         found.append(minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": 30}).x)
-    if not found:
-        return None
-    mean = np.mean(found, axis=0)
-    if mean.sum() <= 0.0:
-        return None
-    return ensemble_of(problem, trials, [float(each) for each in mean], how="stacked", calibrate=calibrate)
+    mean = np.mean(found, axis=0) if found else np.zeros(len(start))
+    return mean if mean.sum() > 0.0 else None

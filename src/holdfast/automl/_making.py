@@ -77,7 +77,7 @@ class Making:
 
         trials = search.drain(queue())
         # One that had no time for the rounds of its base cannot be held against it.
-        whole = [trial for trial in trials if trial.rows is not None and trial.rounds == _rounds(trial, bases)]
+        whole = [trial for trial in trials if trial.rows is not None and _in_time(trial, bases)]
         return {names[trial.config.name]: trial for trial in whole}
 
     def _judge(self, search: Search, bases: Mapping[str, Trial], tried: Mapping[str, Trial]) -> None:
@@ -107,21 +107,19 @@ class Making:
 
     def told(self, search: Search) -> list[dict[str, Any]]:
         """Plain data of what was tried: recipes, names, gain, and whether it was kept."""
-        made = []
-        for name, verdict in self.verdicts.items():
-            for recipe in self.proposals[name].recipes:
-                made.append(
-                    {
-                        "proposal": name,
-                        "recipe": recipe.plain(),
-                        "names": _names(search, name, repr(recipe)),
-                        "gain": verdict.gain,
-                        "error": verdict.error,
-                        "kept": name in self.kept,
-                        "why": self.proposals[name].why,
-                    }
-                )
-        return made
+        return [
+            {
+                "proposal": name,
+                "recipe": recipe.plain(),
+                "names": _names(search, name, repr(recipe)),
+                "gain": verdict.gain,
+                "error": verdict.error,
+                "kept": name in self.kept,
+                "why": self.proposals[name].why,
+            }
+            for name, verdict in self.verdicts.items()
+            for recipe in self.proposals[name].recipes
+        ]
 
 
 def _names(search: Search, features: str, recipe: str) -> list[str]:
@@ -132,11 +130,15 @@ def _names(search: Search, features: str, recipe: str) -> list[str]:
     return [name for block in blocks if repr(block.recipe) == recipe for name in block.names[:50]]
 
 
-def _rounds(trial: Trial, bases: Mapping[str, Trial]) -> int | None:
-    return bases[trial.config.learner].rounds
+def _in_time(trial: Trial, bases: Mapping[str, Trial]) -> bool:
+    base = bases[trial.config.learner].rounds
+    return trial.rounds is None or base is None or trial.rounds >= base
 
 
 def _base(proposal: Proposal, bases: Mapping[str, Trial]) -> Trial | None:
-    if proposal.cost >= WIDE:
-        return bases.get("linear") or bases.get("lightgbm")
-    return bases.get("lightgbm") or bases.get("linear")
+    """Trial that a proposal is tried on: the better one, as it is raced against the best; a linear one where wide."""
+    linear, trees = bases.get("linear"), bases.get("lightgbm")
+    if linear is None or trees is None:
+        return linear or trees
+    better = trees if (trees.score or 0.0) <= (linear.score or 0.0) else linear
+    return linear if proposal.cost >= WIDE else better

@@ -10,6 +10,8 @@ import numpy as np
 
 from holdfast.automl._answers import mean_and_error
 from holdfast.automl._trial import Trial
+from holdfast.core.errors import NotMeasurable
+from holdfast.core.errors import HoldfastError
 
 if TYPE_CHECKING:
     from holdfast.automl._bench import Bench, FeatureSet
@@ -138,8 +140,9 @@ def run_trial(bench: Bench, config: Config, *, budget: Budget, allowance_s: floa
     def hopeless(rows: np.ndarray) -> bool:
         return rival is not None and rival.beats(rows, weights)
 
-    began = budget.cpu_s
+    left, cpu_s = deadline.left, budget.cpu_s
     try:
         return bench.run(config, deadline=deadline, hopeless=hopeless)
-    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
-        return replace(Trial(config, "failed", reason=str(error)[:200]), cpu_s=budget.cpu_s - began)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError, HoldfastError) as error:
+        failed = Trial(config, "failed", reason=str(error)[:200])
+        return replace(failed, seconds=left - deadline.left, cpu_s=budget.cpu_s - cpu_s)

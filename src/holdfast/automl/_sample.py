@@ -22,7 +22,8 @@ OF_A_CLASS = 50
 def sampled(request: TrainRequest) -> TrainRequest | None:
     """Return the request with a sample of its rows, drawn by its seed; None where all of them are searched on.
 
-    Classes keep their shares, the rare ones `OF_A_CLASS` rows. Of a ranking whole queries are drawn.
+    Classes, and the events of a survival, keep their shares, the rare ones `OF_A_CLASS` rows. Of a ranking whole
+    queries are drawn.
     """
     n = request.rows.height
     if n < LARGE or request.target not in request.rows.columns:
@@ -30,11 +31,14 @@ def sampled(request: TrainRequest) -> TrainRequest | None:
     rng = np.random.default_rng([request.seed, 20])
     group = request.settings.get("group")
     if request.task == "ranking" and group in request.rows.columns:
-        codes = request.rows.get_column(str(group)).rank("dense").fill_null(0).to_numpy()
+        codes = _codes(request.rows.get_column(str(group)))
         units = rng.permutation(np.unique(codes))
         chosen = np.flatnonzero(np.isin(codes, units[: max(1, round(len(units) * SEARCHED / n))]))
     elif request.task in CLASSIFICATION:
         chosen = _by_class(request.rows.get_column(request.target), rng)
+    elif request.task == "survival" and request.settings.get("event") in request.rows.columns:
+        # Where hardly any event came, a plain sample may hold none.
+        chosen = _by_class(request.rows.get_column(str(request.settings["event"])), rng)
     else:
         chosen = np.sort(rng.choice(n, SEARCHED, replace=False))
     weights = None if request.weights is None else np.asarray(request.weights)[chosen]
@@ -42,10 +46,15 @@ def sampled(request: TrainRequest) -> TrainRequest | None:
 
 
 def _by_class(target: pl.Series, rng: np.random.Generator) -> np.ndarray:
-    codes = target.cast(pl.String, strict=False).rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    codes = _codes(target)
     found, counts = np.unique(codes, return_counts=True)
     kept = []
     for code, count in zip(found, counts, strict=True):
         wanted = min(count, max(round(count * SEARCHED / len(codes)), OF_A_CLASS))
         kept.append(rng.permutation(np.flatnonzero(codes == code))[:wanted])
     return np.sort(np.concatenate(kept))
+
+
+def _codes(values: pl.Series) -> np.ndarray:
+    """Number of each row's value, shape (n,) int64; what is missing has the number 0."""
+    return values.cast(pl.String, strict=False).rank("dense").fill_null(0).to_numpy().astype(np.int64)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MOST_TRIALS = 120
 #: Share of the time left that one trial may take.
 TRIAL_SHARE = 0.35
+#: Rows for each configuration that is searched around the best: with more, the luckiest of them is found, not the best.
+SEARCHED_ROWS, LEAST_SEARCHED = 40, 8
 #: Share of what the best gained over the constant, by which a learner's best may be worse and still be looked around.
 NEAR = 0.1
 #: Members whose refit the search leaves time for.
@@ -239,8 +241,11 @@ class Search:
                 yield sampler.propose(len(self.trials) + self.runner.busy + 1)
 
         queue = proposals()
-        while self._room() or self.runner.busy:
-            while self.runner.busy < self.runner.slots and self._room():
+        most = max(LEAST_SEARCHED, self.bench.problem.n // SEARCHED_ROWS)
+        asked = 0
+        while (self._room() and asked < most) or self.runner.busy:
+            while self.runner.busy < self.runner.slots and self._room() and asked < most:
+                asked += 1
                 known = self._begin(next(queue))
                 if known is not None:
                     sampler.learn(known)

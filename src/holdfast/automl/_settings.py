@@ -10,7 +10,7 @@ from holdfast.automl._cores import free_cores
 from holdfast.automl._learners import LEARNERS, usable
 from holdfast.automl._problem import whole
 from holdfast.automl._search import MOST_TRIALS
-from holdfast.core.errors import InvalidValue, one_of
+from holdfast.core.errors import InvalidValue, MissingExtra, one_of
 
 if TYPE_CHECKING:
     from holdfast.core.ports import TrainRequest
@@ -23,7 +23,7 @@ MEMBERS, MOST_BYTES = 4, 8_000_000
 MOST_TREES = 5000
 #: Rows up to which the models of the folds are shipped together instead of one fitted to all rows.
 BAGGED = 3000
-LEAKS = ("warn", "drop")
+LEAKS = ("warn", "drop", "keep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Settings:
         ------
         InvalidValue
             If one is out of range.
+        MissingExtra
+            If the library of a learner that is named is not installed.
         """
         given = request.settings
         small = request.rows.height * len(request.features) < SMALL
@@ -130,6 +132,8 @@ def _learners(given: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(asked, (list, tuple)) or not asked:
         raise InvalidValue(f"learners {asked!r}", where="settings.learners", expected="a list of names")
     for name in asked:
-        if name not in LEARNERS:
+        if not isinstance(name, str) or name not in LEARNERS:
             raise InvalidValue(f"learner {name!r}", where="settings.learners", expected=one_of(LEARNERS, str(name)))
-    return tuple(str(name) for name in asked)
+        if not usable(name):
+            raise MissingExtra.of("automl", what=f"the learner {name!r}")
+    return tuple(dict.fromkeys(asked))

@@ -64,6 +64,9 @@ class Shaping:
         rng = np.random.default_rng(bench.setup.seed)
         groups = () if problem.split != "group" else tuple(each for each in problem.schema.names)
         self.findings = _leaks.find(bench.table(), dates=problem.dates, groups=groups, rng=rng)
+        # What the split already does is not suggested.
+        quiet = {"time": ("time", "row_order"), "group": ("group", "duplicates")}.get(problem.split, ())
+        self.findings = tuple(each for each in self.findings if each.kind not in quiet)
         dropped = _leaks.to_drop(self.findings, leaks=self.leaks)
         if dropped and len(dropped) < len(problem.schema.columns):
             self.without = dropped

@@ -72,7 +72,7 @@ class Sampler:
         with quiet():
             if asked is None:
                 self._known(trial)
-            elif trial.state == "done" and trial.score is not None:
+            elif _scored(trial):
                 self.study.tell(asked, self._values(trial))
             else:
                 self.study.tell(asked, state=states.PRUNED if trial.state == "pruned" else states.FAIL)
@@ -84,7 +84,7 @@ class Sampler:
     def _known(self, trial: Trial) -> None:
         import optuna
 
-        point = to_point(trial.config, self.learners) if trial.state == "done" else None
+        point = to_point(trial.config, self.learners) if _scored(trial) else None
         if point is None:
             return
         learner = point["learner"]
@@ -98,6 +98,10 @@ class Sampler:
 
         made: dict[str, Any] = {"learner": CategoricalDistribution(sorted(self.ranges))}
         return made | {f"{learner}.{name}": _distribution(edges) for name, edges in self.ranges[learner].items()}
+
+
+def _scored(trial: Trial) -> bool:
+    return trial.state == "done" and trial.score is not None and math.isfinite(trial.score)
 
 
 def _suggest(asked: Any, name: str, edges: Edges) -> Any:

@@ -162,9 +162,11 @@ class Training:
 
     def _choose(self, search: Search) -> tuple[Choice, _distil.Student | None]:
         deadline = self.budget.end(reserve_s=search.reserve())
+        small = [trial for trial in search.trials if trial.state != "done" or self._fits(trial)]
+        roomy = any(trial.state == "done" for trial in small)
         found = candidates(
             self.problem,
-            search.trials,
+            small if roomy else search.trials,
             members=self.settings.members,
             calibrate=self.settings.calibrate,
             deadline=deadline,
@@ -220,7 +222,18 @@ class Training:
 
     def _has_room(self, ensemble: Ensemble) -> bool:
         trees = sum(trial.trees for trial in ensemble.trials)
-        return trees <= MOST_TREES and ensemble.size_bytes <= self.settings.most_bytes
+        folds = self._folds
+        return folds * trees <= MOST_TREES and folds * ensemble.size_bytes <= self.settings.most_bytes
+
+    def _fits(self, trial: Trial) -> bool:
+        """Whether a trial leaves room for others beside it."""
+        folds = self._folds
+        return 1.5 * folds * trial.trees <= MOST_TREES and 1.5 * folds * trial.size_bytes <= self.settings.most_bytes
+
+    @property
+    def _folds(self) -> int:
+        """Models of folds that are shipped together, at least; 1 where they are not."""
+        return len(self.problem.folds) // max(1, self.problem.repeats) if self._bags else 1
 
     def _costs(self, ensemble: Ensemble) -> Costs:
         """What an ensemble costs: told by its members' sizes, or measured on its export where a promise asks."""
@@ -229,7 +242,7 @@ class Training:
             return Costs(float(ensemble.size_bytes))
         if not all(trial.fitted for trial in ensemble.trials) or self.budget.left_s < WRITING_S:
             return Costs(float(ensemble.size_bytes))
-        from holdfast.automl._latency import timed
+        from holdfast.automl._latency import Times, timed
         from holdfast.automl._reads import columns_read
 
         final = self._fitting().sketch(ensemble)
@@ -237,7 +250,11 @@ class Training:
         latency = None
         if constraints.quantiles:
             rows = {name: each[:200] for name, each in self.problem.tensors.items()}
-            times = timed(graph, rows, calls=400, deadline=self.budget.end())
+            # What interrupts a process on a busy machine hits a call once: the quicker of two passes is the graph's.
+            passes = [timed(graph, rows, calls=400, deadline=self.budget.end()) for _ in range(2)]
+            count = min(len(each.wall_s) for each in passes)
+            wall = np.min([each.wall_s[:count] for each in passes], axis=0)
+            times = Times(wall, np.min([each.cpu_s[:count] for each in passes], axis=0))
             latency = {each: times.latency(each).high_s for each in constraints.quantiles}
         # Fitted to every row, trees are somewhat larger than those of a fold.
         more = 1.0 if len(final.parts) > len(final.members) else GROWN

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import time
 from collections.abc import Mapping
@@ -71,7 +70,6 @@ class WorkerRunner:
         self._executor = make_executor(executor, workers)
         self._ended: queue.Queue[Future[Outcome]] = queue.Queue()
         self._running: dict[Future[Outcome], tuple[Config, float]] = {}
-        self._sets: dict[str, dict[str, Any]] = {}
         self._stopped = False
         _write(request, bench, self.folder)
 
@@ -83,7 +81,6 @@ class WorkerRunner:
     def offer(self, name: str, features: FeatureSet) -> None:
         """Make a feature set known; it travels with each trial that wants it."""
         self.bench.sets[name] = features
-        self._sets[name] = features.plain()
 
     def submit(self, config: Config, *, allowance_s: float, rival: Rival | None) -> None:
         """Send a configuration out."""
@@ -95,7 +92,7 @@ class WorkerRunner:
         arguments = {
             "folder": str(self.folder),
             "config": config.plain(),
-            "features": self._sets.get(config.features),
+            "features": self.bench.sets[config.features].plain(),
             "allowance_s": allowance_s,
             "clock": self.budget.clock,
             "rival": None if rival is None else rival.raw,
@@ -127,7 +124,8 @@ class WorkerRunner:
 def run_one(
     folder: str,
     config: dict[str, Any],
-    features: dict[str, Any] | None,
+    *,
+    features: dict[str, Any],
     allowance_s: float,
     clock: str,
     rival: np.ndarray | None,
@@ -139,10 +137,9 @@ def run_one(
     cpu = time.process_time()
     asked = Config.from_plain(config)
     with threadpool_limits(limits=1):
-        bench = _bench(folder, os.stat(Path(folder) / ASKED).st_mtime_ns)
-        if features is not None:
-            recipes = tuple(Recipe.from_plain(each) for each in features["recipes"])
-            bench.sets[asked.features] = FeatureSet(recipes, tuple(features["without"]))
+        bench = _bench(folder, (Path(folder) / ASKED).stat().st_mtime_ns)
+        recipes = tuple(Recipe.from_plain(each) for each in features["recipes"])
+        bench.sets[asked.features] = FeatureSet(recipes, tuple(features["without"]))
         budget = Budget(max(allowance_s, 1e-3), clock=clock)
         against = None if rival is None else Rival(rival, baseline)
         trial = run_trial(bench, asked, budget=budget, allowance_s=allowance_s, rival=against)

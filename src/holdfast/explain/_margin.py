@@ -16,8 +16,9 @@ EDGE = 1e-7
 
 
 def margin_of(score: np.ndarray, schema: ModelSchema) -> np.ndarray:
-    """Margin of answers: logit of the positive class, centred logarithms of several classes, the prediction itself, or
-    its logarithm (counts and times).
+    """Margin of answers: logit of the positive class, centred logarithms of several classes, or the prediction.
+
+    Of counts and times it is the prediction's logarithm.
 
     Parameters
     ----------

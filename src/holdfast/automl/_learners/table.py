@@ -35,8 +35,6 @@ LEARNERS: dict[str, Row] = {
 def usable(name: str) -> bool:
     """Whether the library that a learner needs is installed."""
     library = LEARNERS[name].library
-    if importlib.util.find_spec(f"holdfast.automl._learners.{LEARNERS[name].module}") is None:  # TEMP
-        return False
     return library is None or importlib.util.find_spec(library) is not None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from holdfast.automl import _latency, _reads
+from holdfast.automl._budget import Budget
 from holdfast.core.errors import ColumnNotFound, InvalidValue, NotMeasurable, one_of
 from holdfast.core.evidence import Value
 from holdfast.core.models import CLASSIFICATION
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Calls that a package is timed in: enough for the upper end of a 99th percentile at 99 %.
 CALLS = 1000
+#: Seconds that they may take.
+MOST_S = 3.0
 #: Values of a column that the answers are compared at.
 POINTS = 11
 #: Share of an answer that 32-bit numbers may be off by: no step against the direction.
@@ -199,7 +202,9 @@ class _Asked:
 @lru_cache(maxsize=4)
 def _times(file: Path, stamp: tuple[int, int, int], asked: _Asked, now: datetime | None) -> _latency.Times:
     del stamp, now  # a file that changed is another one, and so is another look
-    return _latency.timed(file, to_tensors(asked.rows, asked.schema), calls=CALLS, warm=CALLS // 10)
+    # A slow graph is asked less often: the interval is wider then.
+    end = Budget(MOST_S).end()
+    return _latency.timed(file, to_tensors(asked.rows, asked.schema), calls=CALLS, warm=CALLS // 10, deadline=end)
 
 
 @measure(
