@@ -277,7 +277,7 @@ def judge(
 
 
 def line_of(problem: Problem, ensemble: Ensemble) -> Calibration:
-    """Line that is laid over the margins of an ensemble; a quantile's is moved until it covers its share out of fold."""
+    """Line that is laid over the margins; a quantile's is moved until it covers its share out of fold."""
     objective = problem.objective
     if problem.classifies:
         return ensemble.calibration

@@ -61,32 +61,33 @@ class Fitting:
         return problem.n <= BAGGED and problem.split == "stratified"
 
     def sketch(self, ensemble: Ensemble) -> Final:
-        """Return the ensemble of the first fold's models: what it costs, before it is fitted."""
+        """Return the ensemble of the folds' models: what it costs, before it is fitted."""
+        count = len(ensemble.trials)
         members = [
-            Member(self._folds_of(trial, 1), scale, offset)
+            Member(self._folds_of(trial, self.folds_of(trial, members=count) or 1), scale, offset)
             for trial, (scale, offset) in zip(ensemble.trials, ensemble.terms, strict=True)
         ]
-        if self.bags(self.settings, self.bench.problem):
-            folds = self._bagged(ensemble.trials)
-            members = [
-                Member(self._folds_of(trial, folds or 1), scale, offset)
-                for trial, (scale, offset) in zip(ensemble.trials, ensemble.terms, strict=True)
-            ]
         return self._final(members, ensemble, 0.5)
 
     def final(self, taken: Candidate) -> Final:
         """Fit the members of a candidate."""
         ensemble = taken.ensemble
         members = []
-        folds = self._bagged(ensemble.trials)
-        rest = sum(self.seconds(trial) for trial in ensemble.trials)
-        for trial, (scale, offset) in zip(ensemble.trials, ensemble.terms, strict=True):
-            parts = self._folds_of(trial, folds) if folds else (self._refit(trial, rest=rest),)
-            rest -= self.seconds(trial)
+        folds = [self.folds_of(trial, members=len(ensemble.trials)) for trial in ensemble.trials]
+        rest = sum(self.seconds(trial) for trial, bagged in zip(ensemble.trials, folds, strict=True) if not bagged)
+        for trial, bagged, (scale, offset) in zip(ensemble.trials, folds, ensemble.terms, strict=True):
+            if bagged:
+                parts = self._folds_of(trial, bagged)
+            else:
+                parts = (self._refit(trial, rest=rest),)
+                rest -= self.seconds(trial)
             members.append(Member(parts, scale, offset))
-        self.told = f"bag of {folds} folds" if folds else f"all {self.bench.problem.n} rows"
-        if folds:
-            self.notes.append(f"the models of {folds} folds are shipped together")
+        self.told = f"all {self.bench.problem.n} rows"
+        if any(folds):
+            kept = sorted({each for each in folds if each})
+            told = " or ".join(str(each) for each in kept)
+            self.told = f"bag of {told} folds" + (", large members all rows" if not all(folds) else "")
+            self.notes.append(f"the models of {told} folds are shipped together")
         return self._final(members, ensemble, taken.threshold)
 
     def student(self, bench: Bench, made: _distil.Student, threshold: float) -> Final:
@@ -108,18 +109,22 @@ class Fitting:
             members = [Member(first.parts)]
         return Final(problem.schema, problem.objective, tuple(members), line, threshold)
 
-    def _bagged(self, trials: tuple[Trial, ...]) -> int:
-        """How many folds' models to ship together: all, or those of the first repeats, as far as the size allows."""
+    def folds_of(self, trial: Trial, *, members: int) -> int:
+        """How many folds' models to ship together: all, or those of the first repeats, as far as a member has room.
+
+        0 where one model is fitted to all rows instead.
+        """
         problem = self.bench.problem
-        if not self.bags(self.settings, problem) or not all(trial.fitted for trial in trials):
+        if not self.bags(self.settings, problem) or not trial.fitted:
             return 0
-        bound = min(self.constraints.size_bytes or float("inf"), self.settings.most_bytes)
-        each = sum(trial.size_bytes for trial in trials)
-        trees = sum(trial.trees for trial in trials)
+        bound = min(self.constraints.size_bytes or float("inf"), self.settings.most_bytes) / members
         count = len(problem.folds) // problem.repeats
+        if trial.config.learner == "linear":
+            return len(trial.fitted)
         for repeats in range(problem.repeats, 0, -1):
-            if each * count * repeats <= bound and trees * count * repeats <= MOST_TREES:
-                return count * repeats
+            folds = count * repeats
+            if trial.size_bytes * folds <= bound and trial.trees * folds <= MOST_TREES / members:
+                return folds
         return 0
 
     def _folds_of(self, trial: Trial, folds: int) -> tuple[Part, ...]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SHARE = 0.2
 #: Cost from which a proposal is tried with a linear model: so many columns are slow to grow trees on.
 WIDE = 10.0
+#: Share of the budget beyond which trying one proposal is too dear.
+DEAR = 0.06
 #: Name of the set that is kept.
 MADE = "made"
 
@@ -50,6 +52,8 @@ class Making:
     def __call__(self, search: Search) -> str:
         """Name of the feature set to go on with."""
         bases = {trial.config.learner: trial for trial in search.trials if trial.rows is not None}
+        if not any(trial.seconds <= DEAR * search.budget.seconds for trial in bases.values()):
+            return "plain"
         rng = np.random.default_rng(search.seed)
         found = propose(search.bench.table(), dates=search.bench.problem.dates, vectors=self.vectors, rng=rng)
         self.proposals = {each.name: each for each in found}
@@ -68,6 +72,8 @@ class Making:
         def queue() -> Iterator[Config]:
             for name, proposal in self.proposals.items():
                 base = _base(proposal, bases)
+                if base is not None and base.seconds > DEAR * search.budget.seconds:
+                    continue
                 if base is None or search.budget.spent_s > end:
                     continue
                 search.runner.offer(name, FeatureSet(proposal.recipes, self.without))
@@ -82,12 +88,14 @@ class Making:
 
     def _judge(self, search: Search, bases: Mapping[str, Trial], tried: Mapping[str, Trial]) -> None:
         weights = search.bench.problem.weights
+        # The more were tried, the more a lucky one must show: also those that were given up half way.
+        count = sum(trial.config.features in self.proposals for trial in search.trials)
         # Those with one base are judged together: what they share is their base.
         for learner, base in bases.items():
             losses = {name: trial.rows for name, trial in tried.items() if trial.config.learner == learner}
             if losses and base.rows is not None:
                 kept = {name: rows for name, rows in losses.items() if rows is not None}
-                self.verdicts |= judge(kept, base.rows, weights, tried=len(tried))
+                self.verdicts |= judge(kept, base.rows, weights, tried=count)
 
     def _joined(self, search: Search, bases: Mapping[str, Trial], tried: Mapping[str, Trial]) -> str:
         """Join what was kept; where that is worse than the best alone, the best alone is taken."""

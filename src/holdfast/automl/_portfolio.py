@@ -111,24 +111,9 @@ def _ordered(n: int) -> list[Config]:
     strong = [_linear("linear, strong", 1e-2), _linear("linear, stronger", 1e-1)]
     sparse = [_linear("linear, sparse", 3e-3, 0.5)] if n <= 5000 else []
     if n <= 5000:
-        return [
-            *first,
-            strong[0],
-            shallow,
-            mlp,
-            cat,
-            extra,
-            small,
-            near,
-            steady,
-            strong[1],
-            xgb,
-            *sparse,
-            random,
-            wide,
-            slow,
-        ]
-    return [*first, steady, cat, mlp, wide, xgb, shallow, extra, random, slow, *strong]
+        cheap = [*first, strong[0], extra, near, mlp, cat, shallow, small, steady, strong[1]]
+        return [*cheap, xgb, *sparse, random, wide, slow]
+    return [*first, steady, mlp, cat, wide, xgb, shallow, extra, random, slow, *strong]
 
 
 def space(learners: Sequence[str]) -> dict[str, dict[str, Edges]]:

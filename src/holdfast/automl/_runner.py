@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from holdfast.automl._answers import mean_and_error
+from holdfast.automl._learners import load
 from holdfast.automl._trial import Trial
-from holdfast.core.errors import NotMeasurable
 from holdfast.core.errors import HoldfastError
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class LocalRunner:
 
 def run_trial(bench: Bench, config: Config, *, budget: Budget, allowance_s: float, rival: Rival | None) -> Trial:
     """Run a trial within an allowance; one that cannot be fitted is a trial that failed, on the record."""
+    load(config.learner)
     deadline = budget.end().within(allowance_s)
     weights = bench.problem.weights
 

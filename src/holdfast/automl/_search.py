@@ -122,8 +122,10 @@ class Search:
     def reserve(self) -> float:
         """Seconds to leave for what comes after the search."""
         if not self.refits:
-            # Fitted already, but the models of all folds are written.
-            return 2.0 * WRITING_S
+            # Fitted already, but the models of all folds are written, and a large one may be fitted anew.
+            folds = max(1, len(self.bench.problem.folds))
+            longest = max((trial.seconds / folds for trial in self.trials if trial.state == "done"), default=0.0)
+            return 2.0 * WRITING_S + min(longest, 0.05 * self.budget.seconds)
         folds = max(1, len(self.bench.problem.folds))
         done = sorted((trial for trial in self.trials if trial.state == "done"), key=lambda trial: trial.score or 0.0)
         # All rows instead of a fold's share of them, and a little more.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Cells of a table that a second thread is not worth waking for.
 SMALL = 50_000
 #: Members of an ensemble, and bytes of a graph, unless told.
-MEMBERS, MOST_BYTES = 4, 8_000_000
+MEMBERS, MOST_BYTES = 4, 9_000_000
 #: Trees of a graph: so many answer a row in well under a millisecond.
 MOST_TREES = 5000
 #: Rows up to which the models of the folds are shipped together instead of one fitted to all rows.

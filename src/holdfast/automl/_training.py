@@ -221,19 +221,15 @@ class Training:
         return kept or [each for each in found if len(each.trials) == 1]
 
     def _has_room(self, ensemble: Ensemble) -> bool:
-        trees = sum(trial.trees for trial in ensemble.trials)
-        folds = self._folds
-        return folds * trees <= MOST_TREES and folds * ensemble.size_bytes <= self.settings.most_bytes
+        fitting, count = self._fitting(), len(ensemble.trials)
+        folds = [max(1, fitting.folds_of(trial, members=count)) for trial in ensemble.trials]
+        pairs = list(zip(ensemble.trials, folds, strict=True))
+        size = sum(trial.size_bytes * each for trial, each in pairs if trial.config.learner != "linear")
+        return size <= self.settings.most_bytes and sum(trial.trees * each for trial, each in pairs) <= MOST_TREES
 
     def _fits(self, trial: Trial) -> bool:
         """Whether a trial leaves room for others beside it."""
-        folds = self._folds
-        return 1.5 * folds * trial.trees <= MOST_TREES and 1.5 * folds * trial.size_bytes <= self.settings.most_bytes
-
-    @property
-    def _folds(self) -> int:
-        """Models of folds that are shipped together, at least; 1 where they are not."""
-        return len(self.problem.folds) // max(1, self.problem.repeats) if self._bags else 1
+        return 2 * trial.trees <= MOST_TREES and 2 * trial.size_bytes <= self.settings.most_bytes
 
     def _costs(self, ensemble: Ensemble) -> Costs:
         """What an ensemble costs: told by its members' sizes, or measured on its export where a promise asks."""

@@ -137,9 +137,15 @@ def run_one(
     cpu = time.process_time()
     asked = Config.from_plain(config)
     with threadpool_limits(limits=1):
-        bench = _bench(folder, (Path(folder) / ASKED).stat().st_mtime_ns)
         recipes = tuple(Recipe.from_plain(each) for each in features["recipes"])
-        bench.sets[asked.features] = FeatureSet(recipes, tuple(features["without"]))
+        wanted = FeatureSet(recipes, tuple(features["without"]))
+        stamp = (Path(folder) / ASKED).stat().st_mtime_ns
+        bench = _bench(folder, stamp)
+        if bench.sets.setdefault(asked.features, wanted) != wanted:
+            # The name stood for other columns before: what was encoded for it is of no use.
+            _bench.cache_clear()
+            bench = _bench(folder, stamp)
+            bench.sets[asked.features] = wanted
         budget = Budget(max(allowance_s, 1e-3), clock=clock)
         against = None if rival is None else Rival(rival, baseline)
         trial = run_trial(bench, asked, budget=budget, allowance_s=allowance_s, rival=against)

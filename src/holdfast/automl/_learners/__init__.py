@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from holdfast.automl._learners.base import Config, Explained, Fitted, Learner, Setup, quiet
-from holdfast.automl._learners.table import LEARNERS, learner, usable
+from holdfast.automl._learners.table import LEARNERS, learner, load, usable
 
-__all__ = ["LEARNERS", "Config", "Explained", "Fitted", "Learner", "Setup", "learner", "quiet", "usable"]
+__all__ = ["LEARNERS", "Config", "Explained", "Fitted", "Learner", "Setup", "learner", "load", "quiet", "usable"]

@@ -56,3 +56,12 @@ def learner(name: str) -> Learner:
     found = importlib.import_module(f"holdfast.automl._learners.{LEARNERS[name].module}")
     made: Learner = getattr(found, LEARNERS[name].kind)()
     return made
+
+
+def load(name: str) -> None:
+    """Import the library of a learner: that takes seconds, which are no part of a fit."""
+    library = {"linear": None, "lightgbm": "lightgbm", "extra_trees": "sklearn.ensemble"}.get(
+        name, LEARNERS[name].library
+    )
+    if library is not None and usable(name):
+        importlib.import_module(library)
