@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.automl import learner_laws as laws
 
 from holdfast.automl._answers import Calibration
 from holdfast.automl._budget import Deadline
@@ -20,7 +21,6 @@ from holdfast.automl._learners.base import Config, Setup
 from holdfast.automl._learners.linear import Linear, LinearFit
 from holdfast.automl._objectives import AFT, Binary, Multiclass, Objective, Poisson, Quantile, Ranking, Squared
 from holdfast.automl._sheet import Sheet
-from tests.automl import learner_laws as laws
 
 OBJECTIVES = (
     Binary(),

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.automl import learner_laws as laws
 
 from holdfast.automl._answers import Calibration
 from holdfast.automl._learners._neighbours_rows import Grid, chosen, nearest, relevance
@@ -18,7 +19,6 @@ from holdfast.automl._learners.neighbours import MOST_BYTES, Neighbours, Neighbo
 from holdfast.automl._objectives import AFT, Binary, Multiclass, Objective, Poisson, Quantile, Ranking, Squared
 from holdfast.automl._session import run
 from holdfast.automl._sheet import Sheet
-from tests.automl import learner_laws as laws
 
 OBJECTIVES = (Binary(), Multiclass(3), Squared(Calibration()))
 NUMBER = Squared(Calibration())

@@ -302,15 +302,17 @@ class Bench:
                 if hopeless(tally.rows()):
                     return ended("pruned")
         rounds = _own_best(fits)
+        if rounds is None and fits[0].rounds is not None:
+            # Folds that the time cut short differ in length: all are taken as long as the shortest.
+            rounds = min(fitted.rounds or 1 for fitted in fits)
         if rounds is not None:
             if deadline.passed:
                 return ended("cut")
             # One number of rounds for all folds, or the held-out loss would have chosen its own stopping place.
             tally = Tally.of(problem)
             for index, (fold, fitted) in enumerate(zip(problem.folds, fits, strict=True)):
-                tally.add(fold.held, fitted.margin(self.sheets(config, index)[1].matrix, rounds=upto(fitted, rounds)))
-        elif fits[0].rounds is not None:
-            rounds = int(np.median([fitted.rounds or 1 for fitted in fits]))
+                made = fitted.margin(self.sheets(config, index)[1].matrix, rounds=upto(fitted, rounds))
+                tally.add(fold.held, made)
         done = Trial(
             config,
             "done",
@@ -355,8 +357,8 @@ def _own_best(fits: list[Fitted]) -> int | None:
 
 
 def upto(fitted: Fitted, rounds: int | None) -> int | None:
-    """Rounds to cut a fit back to: at most those it made; None where it cannot be cut."""
-    if rounds is None or fitted.curve is None or fitted.rounds is None:
+    """Rounds to cut a fit back to: at most those it made; None where it has none."""
+    if rounds is None or fitted.rounds is None:
         return None
     return min(rounds, fitted.rounds)
 

@@ -115,8 +115,6 @@ def _times(graph: Graph, tensor: str, scale: float) -> str:
 
 def _line(final: Final, graph: Graph, margin: str) -> str:
     """Add the line, under the names that a recalibration looks for."""
-    if final.calibration.none:
-        return graph.add("Identity", margin, to="margin")
     scaled = graph.add("Mul", margin, graph.number(final.calibration.scale, "hf_scale"))
     return graph.add("Add", scaled, graph.number(final.calibration.offset, "hf_offset"), to="margin")
 
@@ -132,9 +130,10 @@ def _classify(final: Final, graph: Graph, margin: str) -> list[Any]:
     from onnx import TensorProto, helper
 
     if final.schema.task == "binary":
-        positive = graph.add("Sigmoid", margin)
-        negative = graph.add("Sub", graph.number(1.0), positive)
-        graph.add("Concat", negative, positive, to="probabilities", axis=1)
+        # A softmax over 0 and the margin: the runtime's sigmoid is 0 where a probability is still 1e-9.
+        both = graph.concat([graph.add("Sub", margin, margin), margin])
+        graph.add("Softmax", both, to="probabilities", axis=1)
+        positive = graph.add("Gather", "probabilities", graph.whole(1), axis=1)
         yes = graph.add("GreaterOrEqual", positive, graph.number(final.threshold))
         index = graph.add("Squeeze", graph.cast(yes, TensorProto.INT64), graph.whole(1))
     else:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Levels that a schema names at most; a rarer one is answered as an unseen one.
 SCHEMA_LEVELS = 1000
+#: Share of different rows below which twins are kept together.
+MOST_TWINS = 0.9
 SETTINGS = (
     "bag",
     "calibrate",
@@ -401,6 +403,11 @@ def _folds(request: TrainRequest, rows: pl.DataFrame, target: np.ndarray) -> tup
     if group is not None:
         made = grouped(as_text(rows.get_column(group)).astype(str), count, rng=rng)
         return _usable(made, request, target), "group", 1
+    twins = rows.select(request.features).hash_rows(seed=0).to_numpy()
+    if len(np.unique(twins)) < MOST_TWINS * n:
+        # Rows that are alike in every feature stay together, or a fold would be tested on what it was taught.
+        made = grouped(twins, count, rng=rng)
+        return _usable(made, request, target), "stratified", 1
     codes = target if target.dtype.kind == "i" else quantile_codes(target)
     size = n * (len(np.unique(target)) if request.task == "multiclass" else 1)
     repeats = whole(request.settings, "repeats", 3 if size <= 500 else 2 if size <= 2000 else 1, least=1)

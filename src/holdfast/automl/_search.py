@@ -27,6 +27,8 @@ TRIAL_SHARE = 0.35
 SEARCHED_ROWS, LEAST_SEARCHED = 40, 8
 #: Share of what the best gained over the constant, by which a learner's best may be worse and still be looked around.
 NEAR = 0.1
+#: Seconds that judging promises is left.
+JUDGING_S = 2.0
 #: Members whose refit the search leaves time for.
 REFITTED = 4
 #: Share of the budget that refits may be left, and seconds for judging and writing.
@@ -60,6 +62,8 @@ class Search:
         Whether to search around the best after the portfolio.
     refits, whole_rows
         Whether the best are fitted anew, and to how many rows: what time is left for.
+    judged
+        Whether promises are judged after the search: that takes time as well.
     make
         Asked, once the defaults are known, for the feature set to go on with; None to stay with the plain one.
     progress
@@ -79,6 +83,7 @@ class Search:
     around: bool = True
     refits: bool = True
     whole_rows: int = 0
+    judged: bool = False
     make: Callable[[Search], str] | None = None
     progress: Callable[[float, str], None] | None = None
     keep: Callable[[Trial], None] | None = None
@@ -121,11 +126,12 @@ class Search:
 
     def reserve(self) -> float:
         """Seconds to leave for what comes after the search."""
+        judging = min(JUDGING_S, 0.1 * self.budget.seconds) if self.judged else 0.0
         if not self.refits:
             # Fitted already, but the models of all folds are written, and a large one may be fitted anew.
             folds = max(1, len(self.bench.problem.folds))
             longest = max((trial.seconds / folds for trial in self.trials if trial.state == "done"), default=0.0)
-            return 2.0 * WRITING_S + min(longest, 0.05 * self.budget.seconds)
+            return 2.0 * WRITING_S + judging + min(longest, 0.05 * self.budget.seconds)
         folds = max(1, len(self.bench.problem.folds))
         done = sorted((trial for trial in self.trials if trial.state == "done"), key=lambda trial: trial.score or 0.0)
         # All rows instead of a fold's share of them, and a little more.
@@ -133,7 +139,7 @@ class Search:
         each = [1.3 * more * trial.seconds / folds for trial in done[: 2 * REFITTED]]
         refit = sum(sorted(each, reverse=True)[:REFITTED])
         share = MOST_REFIT_SHARE if more == 1.0 else LARGE_REFIT_SHARE
-        return min(refit, share * self.budget.seconds) + WRITING_S
+        return min(refit, share * self.budget.seconds) + WRITING_S + judging
 
     def baseline(self) -> float:
         """Mean loss of the constant answer."""

@@ -77,8 +77,9 @@ class Shaping:
 
     def __call__(self, search: Search) -> str:
         """Name of the feature set to go on with."""
-        features = self.making(search) if self.making is not None else "plain"
-        if not self.select:
+        sparse = self.most_columns is not None
+        features = self.making(search) if self.making is not None and not sparse else "plain"
+        if not self.select and not sparse:
             return features
         self.weighed = self._importances(search, "plain")
         if not self.weighed:

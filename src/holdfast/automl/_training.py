@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Confidence with which promises are held out of fold, so that they hold on other rows as well.
 CAREFUL = 0.8
+#: Trials where promises are proven to be out of every model's reach.
+PROVEN_TRIALS = 4
 #: How much larger a graph is whose trees saw every row.
 GROWN = 1.15
 #: Share of the budget that must be left for a learning curve to be drawn.
@@ -136,13 +138,15 @@ class Training:
             runner,
             self.budget,
             self.settings.learners,
-            self.settings.max_trials,
+            # What no model can keep is answered with the nearest of a few, not with all the time there is.
+            min(self.settings.max_trials, PROVEN_TRIALS) if self.proven else self.settings.max_trials,
             request.seed,
             frugal=bool(self.constraints.sizes or self.constraints.times),
             fair=self._fair_columns(),
             around=self.settings.search,
             refits=not self._bags,
             whole_rows=request.rows.height,
+            judged=self.constraints.any,
             make=self.shaping,
             progress=request.progress,
             keep=None if kept is None else kept.keep,
@@ -162,11 +166,12 @@ class Training:
 
     def _choose(self, search: Search) -> tuple[Choice, _distil.Student | None]:
         deadline = self.budget.end(reserve_s=search.reserve())
-        small = [trial for trial in search.trials if trial.state != "done" or self._fits(trial)]
+        trials = self._sparse_enough(search.trials)
+        small = [trial for trial in trials if trial.state != "done" or self._fits(trial)]
         roomy = any(trial.state == "done" for trial in small)
         found = candidates(
             self.problem,
-            small if roomy else search.trials,
+            small if roomy else trials,
             members=self.settings.members,
             calibrate=self.settings.calibrate,
             deadline=deadline,
@@ -226,6 +231,19 @@ class Training:
         pairs = list(zip(ensemble.trials, folds, strict=True))
         size = sum(trial.size_bytes * each for trial, each in pairs if trial.config.learner != "linear")
         return size <= self.settings.most_bytes and sum(trial.trees * each for trial, each in pairs) <= MOST_TREES
+
+    def _sparse_enough(self, trials: list[Trial]) -> list[Trial]:
+        """Trials that look at no more columns than a promise allows, where there are any."""
+        most = min((each.bound.base for each in self.constraints.sparse), default=None)
+        if most is None:
+            return trials
+        kept = [trial for trial in trials if self._columns_of(trial) <= most]
+        return kept if any(trial.state == "done" for trial in kept) else trials
+
+    def _columns_of(self, trial: Trial) -> int:
+        made = self.bench.sets[trial.config.features]
+        looked = {each.name for each in self.problem.schema.columns if each.name not in made.without}
+        return len(looked | {column for recipe in made.recipes for column in recipe.columns})
 
     def _fits(self, trial: Trial) -> bool:
         """Whether a trial leaves room for others beside it."""
