@@ -256,13 +256,11 @@ def test_what_a_learner_refuses_is_not_tried() -> None:
     assert {each.config.learner for each in search.go()} == {"linear"}
 
 
-@pytest.mark.xfail(strict=True, reason="Bench.refuses asks learners about signs that are all 0")
 def test_a_learner_that_cannot_promise_signs_is_not_tried_where_they_are_promised() -> None:
     asked = parts.bench(settings={"monotone": {"a": 1}})
     assert asked.refuses(Config("near", "neighbours", {})) is not None
 
 
-@pytest.mark.xfail(strict=True, reason="Search._look_around asks a sampler that has no range")
 def test_learners_without_a_range_are_not_searched_around(clock, monkeypatch) -> None:
     monkeypatch.delitem(_portfolio._SPACE, "linear")
     found = scripted(clock, learners=("linear",), most=80).go()

@@ -219,7 +219,7 @@ class Bench:
     def refuses(self, config: Config) -> str | None:
         """Why a configuration cannot be used for the problem, or None."""
         problem = self.problem
-        signs = (0,) if problem.monotone else None
+        signs = (1,) if problem.monotone else None
         width = len(problem.schema.columns)
         return learner(config.learner).refuses(replace(self.setup, monotone=signs), n=problem.n, width=width)
 

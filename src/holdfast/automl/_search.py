@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.automl._portfolio import DEFAULTS, on, portfolio
+from holdfast.automl._portfolio import DEFAULTS, on, portfolio, space
 from holdfast.automl._runner import Rival, Runner
 from holdfast.automl._tpe import Sampler
 from holdfast.core.errors import TrainingFailed
@@ -237,7 +237,7 @@ class Search:
         return [name for name in self.learners if name in near]
 
     def _look_around(self) -> None:
-        if not self._room():
+        if not self._room() or not space(self._promising()):
             return
         sampler = Sampler(self._promising(), features=self.features, seed=self.seed, frugal=self.frugal)
         for trial in self.trials:
