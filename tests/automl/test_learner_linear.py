@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.automl import learner_laws as laws
 
 from holdfast.automl._answers import Calibration
 from holdfast.automl._budget import Deadline
@@ -21,6 +23,10 @@ from holdfast.automl._learners.base import Config, Setup
 from holdfast.automl._learners.linear import Linear, LinearFit
 from holdfast.automl._objectives import AFT, Binary, Multiclass, Objective, Poisson, Quantile, Ranking, Squared
 from holdfast.automl._sheet import Sheet
+
+pytest.register_assert_rewrite("learner_laws")
+sys.path.append(str(Path(__file__).parent))
+laws = importlib.import_module("learner_laws")
 
 OBJECTIVES = (
     Binary(),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.automl import learner_laws as laws
 
 from holdfast.automl._answers import Calibration
 from holdfast.automl._learners._neighbours_rows import Grid, chosen, nearest, relevance
@@ -19,6 +21,10 @@ from holdfast.automl._learners.neighbours import MOST_BYTES, Neighbours, Neighbo
 from holdfast.automl._objectives import AFT, Binary, Multiclass, Objective, Poisson, Quantile, Ranking, Squared
 from holdfast.automl._session import run
 from holdfast.automl._sheet import Sheet
+
+pytest.register_assert_rewrite("learner_laws")
+sys.path.append(str(Path(__file__).parent))
+laws = importlib.import_module("learner_laws")
 
 OBJECTIVES = (Binary(), Multiclass(3), Squared(Calibration()))
 NUMBER = Squared(Calibration())

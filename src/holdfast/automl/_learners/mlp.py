@@ -206,6 +206,8 @@ def _fit(
         if watch is not None:
             margin = _margin(features, Trained.of(shape, snapshots[-1]), watch.matrix)
             losses.append(float(np.average(objective.losses(margin, watch), weights=watch.weights)))
+        if not np.isfinite(snapshots[-1]).all() or not np.isfinite(losses[-1:]).all():
+            raise ArithmeticError(f"the weights of the network ran away in round {len(snapshots)}")
         if deadline.passed or (watch is not None and fixed is None and _stalled(losses)):
             break
     return MLPFit(features, shape, tuple(snapshots), np.array(losses) if watch is not None else None)
