@@ -3,8 +3,7 @@
 References
 ----------
 C. Bucila, R. Caruana, A. Niculescu-Mizil (2006), "Model compression", KDD: rows that are made up, and labelled by the
-ensemble, teach what the few real ones cannot. G. Hinton, O. Vinyals, J. Dean (2015), "Distilling the knowledge in a
-neural network", arXiv:1503.02531: the truth is taught as well.
+ensemble, teach what the few real ones cannot.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast.automl import _encoding
-from holdfast.automl._answers import sigmoid, softmax
 from holdfast.automl._bench import Part, upto
 from holdfast.automl._final import Final, Member
 from holdfast.automl._learners import Config, Fitted, Setup, learner
@@ -32,17 +30,12 @@ if TYPE_CHECKING:
 
 #: Leaves of a student's trees, from the smallest; most rounds, and fewest.
 LEAVES, MOST_ROUNDS, LEAST_ROUNDS = (4, 8, 15, 31), 300, 3
-#: Rounds from which trees of so many leaves are worth having: fewer and larger ones are worse than more and smaller.
-WORTH_ROUNDS = 200
-#: Learning rates, and the rounds times the rate that are enough: where there is room for few rounds, they must go far.
-RATES, ENOUGH = (0.1, 0.5), 70.0
-#: Share of the truth in what is learnt of a real row.
-TRUTH = 0.5
+#: Rounds from which a tree of so many leaves is worth having: fewer and larger trees are worse than more and smaller.
+WORTH_ROUNDS = 60
 #: What a graph has besides trees and encoder (the outputs, the labels), and what estimates of sizes may be off by.
 FRAME_BYTES, SPARE = 1500, 0.9
 #: Made-up rows for each real one, and most of them; the probability that a cell comes from another row.
 MADE_UP, MOST_MADE_UP, SWAPPED = 2, 20_000, 0.5
-_TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +49,8 @@ class Student:
 def student(bench: Bench, teacher: Ensemble, *, most_bytes: float, deadline: Deadline) -> Student | None:
     """Train the largest student that fits into so many bytes, and score it out of fold.
 
-    In each fold the student learns what the ensemble of that fold's models answers to the fold's training rows (half
-    and half with their truth), and to rows made up of their cells; so neither has seen the rows that it is scored on.
+    In each fold the student learns what the ensemble of that fold's models answers to the fold's training rows, and to
+    rows made up of their cells; so neither has seen the rows that it is scored on.
 
     Parameters
     ----------
@@ -77,7 +70,7 @@ def student(bench: Bench, teacher: Ensemble, *, most_bytes: float, deadline: Dea
     """
     problem = bench.problem
     config = _config(bench, teacher, most_bytes)
-    taught = None if config is None else at_hand(bench, teacher, deadline)
+    taught = None if config is None else _at_hand(bench, teacher, deadline)
     if config is None or taught is None:
         return None
     tally = Tally.of(problem)
@@ -121,7 +114,7 @@ def _config(bench: Bench, teacher: Ensemble, most_bytes: float) -> Config | None
     rounds = min(MOST_ROUNDS, int(room // (leaves * each)))
     if rounds < LEAST_ROUNDS:
         return None
-    params = {"num_leaves": leaves, "learning_rate": float(np.clip(ENOUGH / rounds, *RATES))}
+    params = {"num_leaves": leaves, "learning_rate": float(np.clip(25.0 / rounds, 0.1, 0.3))}
     return replace(config, params=params, rounds=rounds)
 
 
@@ -129,7 +122,7 @@ def _encoder_bytes(bench: Bench, config: Config) -> int:
     return len(_encoding.graph(bench.problem.schema, bench.whole(config)[0]).SerializeToString())
 
 
-def at_hand(bench: Bench, teacher: Ensemble, deadline: Deadline) -> Ensemble | None:
+def _at_hand(bench: Bench, teacher: Ensemble, deadline: Deadline) -> Ensemble | None:
     """Return the ensemble with the models of its folds; None where time is over before they are fitted."""
     trials = []
     for trial in teacher.trials:
@@ -156,9 +149,7 @@ def _fit(bench: Bench, config: Config, final: Final, rows: np.ndarray, *, deadli
     problem, encoding = bench.problem, bench.whole(config)[0]
     real = {name: each[rows] for name, each in problem.tensors.items()}
     tensors, source = _made_up(real, rng=np.random.default_rng([bench.setup.seed, 40]))
-    margin = final.calibration.line(final.margin(tensors))
-    margin[: len(rows)] = _blended(problem.objective.name, margin[: len(rows)], problem.target[rows])
-    objective = Soft(problem.objective, margin)
+    objective = Soft(problem.objective, final.calibration.line(final.margin(tensors)))
     # Row numbers stand in the target: that is how the soft objective finds the teacher's answers.
     sheet = Sheet(
         _encoding.encode(_encoding.graph(problem.schema, encoding), tensors),
@@ -167,20 +158,6 @@ def _fit(bench: Bench, config: Config, final: Final, rows: np.ndarray, *, deadli
     )
     setup = Setup(objective, bench.setup.seed, bench.setup.threads, bench.signs(encoding))
     return learner(config.learner).fit(config, sheet, setup, deadline=deadline)
-
-
-def _blended(loss: str, margin: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Margin (n, outputs) of the answers drawn toward the truth; as it is where the truth has no margin beside it."""
-    if loss == "squared":
-        return (1.0 - TRUTH) * margin + TRUTH * truth[:, None]
-    if loss == "binary":
-        share = (1.0 - TRUTH) * np.clip(sigmoid(margin), _TINY, 1.0 - _TINY) + TRUTH * truth[:, None]
-        return np.asarray(np.log(share) - np.log1p(-share))
-    if loss == "multiclass":
-        shares = (1.0 - TRUTH) * np.clip(softmax(margin), _TINY, 1.0)
-        shares[np.arange(len(truth)), truth] += TRUTH
-        return np.asarray(np.log(shares))
-    return margin
 
 
 def _made_up(
