@@ -112,9 +112,7 @@ def test_a_student_is_the_same_each_time_and_keeps_to_its_configuration(lessons)
 def test_members_that_come_from_another_process_are_fitted_anew(lessons) -> None:
     bench, teacher = lessons["binary"]
     bare = replace(teacher, trials=tuple(replace(trial, fitted=()) for trial in teacher.trials))
-    one, other = (
-        _distil.student(bench, each, most_bytes=20_000, deadline=parts.far()) for each in (teacher, bare)
-    )
+    one, other = (_distil.student(bench, each, most_bytes=20_000, deadline=parts.far()) for each in (teacher, bare))
     np.testing.assert_array_equal(one.trial.margin, other.trial.margin)
 
 
@@ -142,7 +140,10 @@ def test_larger_promises_make_larger_students() -> None:
 
 def test_made_up_rows_have_cells_of_real_ones_and_the_real_rows_stand_first() -> None:
     n = 50
-    tensors = {"x": np.arange(n, dtype=np.float32).reshape(-1, 1), "t": np.arange(n).astype(str).astype(object)[:, None]}
+    tensors = {
+        "x": np.arange(n, dtype=np.float32).reshape(-1, 1),
+        "t": np.arange(n).astype(str).astype(object)[:, None],
+    }
     made, source = _distil._made_up(tensors, rng=np.random.default_rng(0))
     assert len(source) == len(made["x"]) > n
     np.testing.assert_array_equal(source[:n], np.arange(n))
@@ -162,9 +163,7 @@ def test_a_size_promise_that_no_model_kept_is_kept_by_a_student(tmp_path) -> Non
     promise = parse("model_size <= 30 kB").at("package")
     settings = {"learners": ["lightgbm"], "max_trials": 3, "bag": False, "members": 3}
     table = rows(900)
-    asked = parts.request(
-        table[:600], tmp_path, holdout=table[600:], promises=(promise,), settings=settings
-    )
+    asked = parts.request(table[:600], tmp_path, holdout=table[600:], promises=(promise,), settings=settings)
     trained = AutoML().train(asked)
     assert trained.files["model.onnx"].stat().st_size <= 30_000
     assert trained.report["chosen"]["distilled"]
